@@ -1,0 +1,48 @@
+# Everything a fresh machine needs is Python 3.11 or newer, and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO := demo-data
+FOR ?= 32s
+
+.PHONY: demo test check format diagrams bench clean help
+
+help:            ## What can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP)   ## Serve examples/quickstart.toml for half a minute, then show what happened
+	@rm -rf $(DEMO)
+	$(BIN)/cronfsm --data-dir $(DEMO) serve examples/quickstart.toml --for $(FOR)
+	$(BIN)/cronfsm --data-dir $(DEMO) runs
+	$(BIN)/cronfsm --data-dir $(DEMO) explain ignores-term --since 1m
+	$(BIN)/cronfsm --data-dir $(DEMO) verify
+
+test: $(STAMP)   ## The tests, in parallel and in random order
+	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+check: $(STAMP)  ## Lint, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## Put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+diagrams: $(STAMP) ## Draw the lifecycle anew from its table
+	$(BIN)/python diagrams/draw.py
+
+bench: $(STAMP)  ## Measure, each figure beside its limit and a peer
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks
+
+clean:           ## Remove what was made here
+	rm -rf $(VENV) $(DEMO) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

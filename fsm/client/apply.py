@@ -1,0 +1,72 @@
+"""Make the stored jobs equal to a file's: what would change, and the change itself, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from fsm.client.engine import Engine
+from fsm.codec.jobs import job_diff
+from fsm.model.commands import Command, Put, Remove
+from fsm.model.job import Job
+from fsm.model.states import Reason
+
+
+@frozen(slots=True)
+class Change:
+    """A job whose definition differs: (key, old value, new value) for each key that does."""
+
+    name: str
+    keys: tuple[tuple[str, str, str], ...]
+
+
+@frozen(slots=True)
+class Changes:
+    """What applying a file does. `kept` are stored jobs that the file does not have and that stay."""
+
+    added: tuple[str, ...]
+    changed: tuple[Change, ...]
+    removed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def compare(engine: Engine, jobs: Sequence[Job], *, source: str, prune: bool, prune_source: bool) -> Changes:
+    """What `apply` would do, without doing it.
+
+    `prune` removes every stored job that is not among `jobs`; `prune_source` only those that came from `source`.
+    """
+    stored = {summary.state.job: summary.state for summary in engine.journal.jobs()}
+    wanted = {job.name: job for job in jobs}
+    added, changed, unchanged = [], [], []
+    for job in jobs:
+        old = stored[job.name].definition if job.name in stored else None
+        if old is None:
+            added.append(job.name)
+        elif old == job:
+            unchanged.append(job.name)
+        else:
+            changed.append(Change(job.name, tuple(job_diff(old, job))))
+    absent = [name for name in stored if name not in wanted]
+    removed = [name for name in absent if prune or (prune_source and stored[name].source == source)]
+    kept = [name for name in absent if name not in removed]
+    return Changes(tuple(added), tuple(changed), tuple(removed), tuple(unchanged), tuple(kept))
+
+
+def apply(
+    engine: Engine, jobs: Sequence[Job], *, source: str, prune: bool = False, prune_source: bool = False
+) -> Changes:
+    """Add, change and remove jobs in one transaction, then end what removed jobs still run.
+
+    The jobs are those of a file that was read without a mistake; see `fsm.codec.jobsfile`.
+    """
+    changes = compare(engine, jobs, source=source, prune=prune, prune_source=prune_source)
+    different = {*changes.added, *(change.name for change in changes.changed)}
+    wanted: list[tuple[str, Sequence[Command]]] = [(name, [Remove()]) for name in changes.removed]
+    wanted += [(job.name, [Put(job, source)]) for job in jobs if job.name in different]
+    engine.do_all(wanted)
+    for name in changes.removed:
+        for run in engine.journal.state(name).open_runs:
+            engine.cancel(run, reason=Reason.JOB_REMOVED)
+    return changes

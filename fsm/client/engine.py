@@ -1,0 +1,350 @@
+"""The engine as a program uses it: jobs, requests, and runs, on any journal.
+
+Every call reads the stream, decides, and appends what follows; where somebody else was faster, it decides again. The
+command line is a client of this class, and so is work that is done in process:
+
+>>> from fsm import Engine, Job, open_journal
+>>> engine = Engine(open_journal("memory:"))
+>>> engine.define(Job("report"))
+True
+>>> with engine.run("report") as run:
+...     pass  # an exception here ends the run as failed(error)
+>>> engine.find(run.id).state
+<State.SUCCEEDED: 'succeeded'>
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Protocol
+
+from fsm.engine.decide import TIMEOUT_TEXT, decide
+from fsm.errors import BadValue, Conflict, ConflictError, CronfsmError, IllegalTransition, UnknownJob, UnknownRun
+from fsm.engine.evolve import evolve
+from fsm.model.commands import (
+    NOTHING,
+    Command,
+    Decision,
+    Judge,
+    Pause,
+    Put,
+    Release,
+    Remove,
+    Request,
+    Resume,
+    Start,
+    Stop,
+)
+from fsm.model.entries import Draft, Ended, Refused
+from fsm.model.facts import Execution, StopAnswer
+from fsm.model.job import Job, check_name, fold_name
+from fsm.model.run import Arming, Run
+from fsm.model.states import Actor, Evidence, Reason, State, Trigger
+from fsm.instants import Instant
+from fsm.model.stream import JobState
+from fsm.planning.schedule import timetable
+from fsm.ports import Append, Clock, Journal, RunQuery
+from fsm.realtime import SystemClock, this_process
+
+MAX_TRIES = 100
+"""Lost races in a row before a call gives up: far beyond what contention between honest processes can do."""
+
+
+class RunRefused(CronfsmError):
+    """`Engine.run` was refused. Fields: `job`, `refusal` (its reason, and the run in the way)."""
+
+    def __init__(self, job: str, refusal: Refused) -> None:
+        self.job, self.refusal = job, refusal
+        by = refusal.blocked_by
+        super().__init__(
+            f"{job} takes no run now: {refusal.reason}" + (f" ({job}/{by.number} is {by.state})" if by else "")
+        )
+
+
+class SupervisorMute(ConflictError):
+    """A running run cannot be stopped from here. Fields: `run_id`, `why`."""
+
+    def __init__(self, run_id: str, why: str) -> None:
+        self.run_id, self.why = run_id, why
+        super().__init__(f"{run_id} cannot be stopped: {why}")
+
+
+class Stopper(Protocol):
+    """The part of a launcher that a client needs to end a run from outside."""
+
+    def stop(self, execution: Execution, reason: Reason) -> StopAnswer:
+        """Put a stop into the mailbox."""
+        ...
+
+    def kill(self, execution: Execution) -> None:
+        """Kill a mute supervisor."""
+        ...
+
+
+def split_run_id(text: str) -> tuple[str, int]:
+    """``backup/42`` as job and number; raises `UnknownRun` for anything else."""
+    job, slash, number = text.rpartition("/")
+    if not slash or not job or not number.isascii() or not number.isdigit():
+        raise UnknownRun(text)
+    return job, int(number)
+
+
+class Engine:
+    """Jobs and runs of one journal.
+
+    `clock` is the machine's unless given; `stopper` ends processes (without it, a run that a supervisor executes
+    cannot be cancelled from here); `poke` is called after each append, so that a scheduler looks at once.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        clock: Clock | None = None,
+        stopper: Stopper | None = None,
+        poke: Callable[[], object] | None = None,
+        actor: Actor = Actor.API,
+    ) -> None:
+        self.journal = journal
+        self.clock: Clock = clock if clock is not None else SystemClock()
+        self._stopper, self._poke, self._actor = stopper, poke, actor
+
+    # ---- jobs
+
+    def define(self, job: Job, *, source: str = "api") -> bool:
+        """Add `job`, or change it. False where nothing changed.
+
+        Raises `BadValue` for a schedule or zone that cannot be read, and for a name that differs from another job's
+        in case only.
+        """
+        if job.schedule is not None:
+            timetable(job.schedule, job.timezone)
+        if self.journal.state(job.name).definition is None:
+            for other in self.journal.job_names():
+                if other != job.name and fold_name(other) == fold_name(job.name):
+                    raise BadValue(f'"{job.name}" and "{other}" differ in case only')
+        return bool(self._do(job.name, Put(job, source)).drafts)
+
+    def pause(self, name: str) -> bool:
+        """Refuse the job's ticks from now on. False where it is paused already. Raises `UnknownJob`."""
+        return bool(self._do(self._known(name), Pause()).drafts)
+
+    def resume(self, name: str) -> bool:
+        """Let its ticks make runs again. False where it is not paused. Raises `UnknownJob`."""
+        return bool(self._do(self._known(name), Resume()).drafts)
+
+    def remove(self, name: str) -> None:
+        """Take the job away. What is queued is reaped, what is running is ended. Raises `UnknownJob`."""
+        self._do(self._known(name), Remove())
+        for run in self.journal.state(name).open_runs:
+            self.cancel(run.id, reason=Reason.JOB_REMOVED)
+
+    def _known(self, name: str) -> str:
+        if self.journal.state(name).definition is None:
+            nearest = get_close_matches(name, self.journal.job_names(), n=1)
+            raise UnknownJob(name, nearest[0] if nearest else None)
+        return name
+
+    # ---- runs
+
+    def request(self, name: str) -> Run | Refused:
+        """Ask for a run now: the queued run, or a refusal with its reason. Raises `UnknownJob`."""
+        decision = self._do(self._known(name), Request())
+        if decision.refusal is not None:
+            return decision.refusal
+        number = decision.drafts[-1].run
+        assert number is not None  # a request that is not refused queues a run
+        return self._get(name, number)
+
+    def start(self, run: Run | str, arming: Arming | None = None) -> Run:
+        """Queued to running. Without an arming, the work is done inside this process.
+
+        Raises `IllegalTransition` when it is not queued or the slot is held, `UnknownRun`.
+        """
+        job, number = self._of(run)
+        if arming is None:
+            pid, pid_start = this_process()
+            arming = Arming(secrets.token_hex(8), self.clock.now().boot_id, pid, pid_start, in_process=True)
+        return self._move(job, Start(number, arming))
+
+    def succeed(self, run: Run | str) -> Run:
+        """Running to succeeded(completed). Raises `IllegalTransition`, `UnknownRun`."""
+        return self._end(run, Trigger.SUCCEED, Reason.COMPLETED)
+
+    def fail(self, run: Run | str, reason: Reason = Reason.ERROR, *, error: str | None = None) -> Run:
+        """To failed, with one of the reasons that the table has for it. Raises `IllegalTransition`, `UnknownRun`."""
+        return self._end(run, Trigger.FAIL, reason, error)
+
+    def time_out(self, run: Run | str, reason: Reason = Reason.RUN_TIMEOUT) -> Run:
+        """To timed_out. Raises `IllegalTransition`, `UnknownRun`."""
+        return self._end(run, Trigger.TIME_OUT, reason, TIMEOUT_TEXT)
+
+    def lose(self, run: Run | str, reason: Reason = Reason.VANISHED) -> Run:
+        """Running to lost. Raises `IllegalTransition`, `UnknownRun`."""
+        return self._end(run, Trigger.LOSE, reason)
+
+    def reap(self, run: Run | str, reason: Reason = Reason.CANCELLED) -> Run:
+        """To reaped, by the caller's own authority: see `cancel` for a run that a supervisor executes."""
+        return self._end(run, Trigger.REAP, reason)
+
+    def release(self, run: Run | str, evidence: Evidence = Evidence.REPORT) -> Run:
+        """Free the slot of an ended run: nothing of it is alive. Raises `IllegalTransition`, `UnknownRun`."""
+        job, number = self._of(run)
+        held = self.journal.state(job).run(number)
+        if held is None or held.arming is None:
+            raise IllegalTransition(None, "release", None, f"{job}/{number} does not hold the slot")
+        return self._move(job, Release(number, held.arming.nonce, evidence, self.clock.now().utc))
+
+    def cancel(self, run: Run | str, *, reason: Reason = Reason.CANCELLED) -> Run:
+        """End an open run: `reaped`. Its processes, if it has any, are being ended when this returns.
+
+        Raises `IllegalTransition` when it has ended, `SupervisorMute` when its processes cannot be reached from
+        here, `UnknownRun`.
+        """
+        job, number = self._of(run)
+        decision = self._do(job, Stop(number, reason))
+        if decision.effects:  # it is running: the stop goes first, then the verdict
+            held = self.journal.state(job).run(number)
+            if held is None or held.arming is None:
+                raise IllegalTransition("ended", Trigger.REAP, reason)
+            self._stop(Execution(job, number, held.arming), reason)
+            self._do(job, Stop(number, reason, stopped=True))
+        return self._get(job, number)
+
+    def _stop(self, execution: Execution, reason: Reason) -> None:
+        name = f"{execution.job}/{execution.number}"
+        if execution.arming.in_process:
+            if execution.arming.pid != this_process()[0]:
+                raise SupervisorMute(name, f"it works inside process {execution.arming.pid}; end that one")
+            return
+        if self._stopper is None:
+            raise SupervisorMute(name, "this engine has no way to its processes")
+        if self._stopper.stop(execution, reason) is StopAnswer.BUSY:
+            self._stopper.kill(execution)  # it hangs while it holds its own mailbox: nothing else reaches it
+            if self._stopper.stop(execution, reason) is StopAnswer.BUSY:
+                raise SupervisorMute(name, "its supervisor hangs and cannot be killed")
+
+    @contextmanager
+    def run(self, name: str) -> Iterator[Run]:
+        """A run of work that is done in this block: succeeded at its end, failed(error) by an exception.
+
+        Raises `RunRefused` where another run of the job is in the way, `UnknownJob`. If the run is ended by somebody
+        else meanwhile, its verdict stays, and its slot is freed at the end of the block.
+        """
+        answer = self.request(name)
+        if isinstance(answer, Refused):
+            raise RunRefused(name, answer)
+        run = self.start(answer)
+        try:
+            yield run
+        except BaseException as error:
+            self._finish(run, Ended(Trigger.FAIL, Reason.ERROR, self._now(), error=_error_text(error)))
+            raise
+        self._finish(run, Ended(Trigger.SUCCEED, Reason.COMPLETED, self._now()))
+
+    def _finish(self, run: Run, verdict: Ended) -> None:
+        held = self.journal.state(run.job).run(run.number)
+        if held is None or held.arming is None:
+            return
+        release = Release(run.number, held.arming.nonce, Evidence.REPORT, verdict.ended_at)
+        judge = () if held.state.terminal else (Judge(run.number, verdict),)
+        self._do(run.job, *judge, release)
+
+    def _end(self, run: Run | str, trigger: Trigger, reason: Reason, error: str | None = None) -> Run:
+        job, number = self._of(run)
+        verdict = Ended(trigger, reason, self._now(), error=error)
+        held = self.journal.state(job).run(number)
+        commands: tuple[Command, ...] = (Judge(number, verdict),)
+        if held is not None and held.arming is not None and held.arming.in_process:
+            commands += (Release(number, held.arming.nonce, Evidence.REPORT, verdict.ended_at),)
+        return self._move(job, *commands)
+
+    # ---- reading
+
+    def find(self, run: str) -> Run:
+        """A run by its id. Raises `UnknownRun`, which names one that is close."""
+        job, number = split_run_id(run)
+        return self._get(job, number)
+
+    def runs(
+        self,
+        job: str | None = None,
+        *,
+        states: frozenset[State] | None = None,
+        since: Instant | None = None,
+        limit: int | None = None,
+    ) -> list[Run]:
+        """Runs that fit, newest first."""
+        return self.journal.runs(RunQuery(job, states, since, limit))
+
+    def _get(self, job: str, number: int) -> Run:
+        found = self.journal.run(job, number)
+        if found is None:
+            last = self.journal.state(job).last_number
+            near = get_close_matches(job, self.journal.job_names(), n=1) if not last else [job]
+            raise UnknownRun(f"{job}/{number}", f"{near[0]}/{last or number}" if near else None)
+        return found
+
+    def _of(self, run: Run | str) -> tuple[str, int]:
+        return (run.job, run.number) if isinstance(run, Run) else split_run_id(run)
+
+    def _now(self) -> Instant:
+        return self.clock.now().utc
+
+    # ---- deciding
+
+    def _move(self, job: str, *commands: Command) -> Run:
+        decision = self._do(job, *commands)
+        number = decision.drafts[-1].run
+        assert number is not None  # these commands are all about one run
+        return self._get(job, number)
+
+    def _do(self, job: str, *commands: Command) -> Decision:
+        """Decide the commands one after the other and append what they give in one transaction."""
+        return self.do_all([(job, commands)])[0]
+
+    def do_all(self, wanted: Sequence[tuple[str, Sequence[Command]]]) -> list[Decision]:
+        """Decide commands on several streams, each at most once, and append what they give in one transaction: all
+        of it or nothing. The answer for each stream is the last command's, with the drafts of all of them."""
+        for _ in range(MAX_TRIES):
+            batch: list[Append] = []
+            answers = [self._decide_all(check_name(job), commands, batch) for job, commands in wanted]
+            if not batch:
+                return answers
+            try:
+                self.journal.append(batch)
+            except Conflict:
+                continue
+            if self._poke is not None:
+                self._poke()
+            return answers
+        raise ConflictError(f"lost {MAX_TRIES} races in a row for {', '.join(job for job, _ in wanted)[:200]}")
+
+    def _decide_all(self, job: str, commands: Sequence[Command], batch: list[Append]) -> Decision:
+        state = first = self.journal.state(job)
+        drafts: list[Draft] = []
+        decision = NOTHING
+        for command in commands:
+            decision = self._decide(state, command)
+            for draft in decision.drafts:
+                state = evolve(state, draft)
+            drafts += decision.drafts
+        if drafts:
+            batch.append(Append(first, tuple(drafts)))
+        return Decision(tuple(drafts), decision.effects, decision.refusal)
+
+    def _decide(self, state: JobState, command: Command) -> Decision:
+        number = getattr(command, "number", None)
+        run = state.run(number) if number is not None else None
+        definition = state.definition
+        if run is not None and (definition is None or run.version != state.version):
+            definition = self.journal.definition(state.job, run.version)
+        return decide(state, command, self.clock.now(), self._actor, definition)
+
+
+def _error_text(error: BaseException) -> str:
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return text[:2000]  # enough to know it by; the journal is no place for a dump

@@ -1,0 +1,141 @@
+"""Answer ticks: every scheduled time of an enabled job gets one answer, a run or a refusal with its reason.
+
+`accounted_to` of the stream is how far the answers reach. A refusal like the last one is not written at once but
+deferred (see `fsm.planning.refusals`); what is deferred is given back to the caller, who brings it along next time.
+If the caller dies in between, the ticks have no answer yet and get one from the next scheduler.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from fsm.engine.due import ticking
+from fsm.instants import Instant, Moment
+from fsm.lifecycle.machine import fire
+from fsm.model.commands import NOTHING, Decision, Deferred
+from fsm.model.entries import Blocker, Draft, Queued, Refused
+from fsm.model.states import Actor, Cause, RefusalReason, Trigger
+from fsm.model.stream import JobState
+from fsm.planning.deadlines import start_by
+from fsm.planning.misfire import cause_of
+from fsm.planning.overlap import blocked, blocker
+from fsm.planning.refusals import same_refusal
+from fsm.planning.schedule import Timetable
+
+
+@frozen(slots=True)
+class _Standing:
+    """Why ticks make no run now."""
+
+    reason: RefusalReason
+    blocked_by: Blocker | None
+
+    @property
+    def number(self) -> int | None:
+        return None if self.blocked_by is None else self.blocked_by.number
+
+
+def answer_ticks(
+    state: JobState, now: Moment, actor: Actor, deferred: Deferred | None, *, flush: bool = False
+) -> Decision:
+    """Answer every tick up to now.
+
+    Returns drafts (refusals, and at most one `Queued`) and what is deferred from here on. With `flush`, nothing is
+    deferred: what was, is written.
+    """
+    table = ticking(state)
+    if table is None or state.accounted_to is None:
+        return NOTHING
+    writer = _Writer(state, table, now, actor, state.accounted_to)
+    standing = _standing(state, now)
+    if deferred is not None and (
+        standing is None or (deferred.reason, deferred.blocker) != (standing.reason, standing.number)
+    ):
+        writer.refuse(deferred.until, deferred.reason, _blocker_again(state, deferred, now))
+        deferred = None
+    if standing is None:
+        return writer.fire()
+    return writer.stand(standing, deferred, flush=flush)
+
+
+def settle_ticks(state: JobState, now: Moment, actor: Actor) -> tuple[Draft, ...]:
+    """Refusals for all ticks up to now that have no answer: what comes before a change of the job's definition.
+
+    Used by whoever changes a job, which need not be the scheduler: none of them makes a run any more. They are
+    refused by what stands in the way, or were missed.
+    """
+    table = ticking(state)
+    if table is None or state.accounted_to is None:
+        return ()
+    writer = _Writer(state, table, now, actor, state.accounted_to)
+    standing = _standing(state, now) or _Standing(RefusalReason.MISSED, None)
+    writer.refuse(now.utc, standing.reason, standing.blocked_by)
+    return tuple(writer.drafts)
+
+
+def _standing(state: JobState, now: Moment) -> _Standing | None:
+    if state.paused:
+        return _Standing(RefusalReason.PAUSED, None)
+    in_the_way = blocked(state)
+    if in_the_way is None:
+        return None
+    reason, run = in_the_way
+    return _Standing(reason, blocker(run, now))
+
+
+def _blocker_again(state: JobState, deferred: Deferred, now: Moment) -> Blocker | None:
+    """The run that was in the way, as it is now, or as the last refusal described it once it is over."""
+    if deferred.blocker is None:
+        return None
+    run = state.run(deferred.blocker)
+    if run is not None:
+        return blocker(run, now)
+    last = state.refusal
+    return last.blocked_by if last is not None else None
+
+
+class _Writer:
+    """Makes drafts, and moves along the timetable as it does."""
+
+    def __init__(self, state: JobState, table: Timetable, now: Moment, actor: Actor, after: Instant) -> None:
+        self.state, self.table, self.now, self.actor = state, table, now, actor
+        self.after = after
+        self.drafts: list[Draft] = []
+
+    def _draft(self, body: Queued | Refused, run: int | None = None) -> None:
+        self.drafts.append(Draft(self.state.job, self.now.utc, self.actor, run, body))
+
+    def refuse(self, until: Instant, reason: RefusalReason, blocked_by: Blocker | None) -> None:
+        """One refusal for all ticks up to `until`, if there are any."""
+        span = self.table.span(self.after, until, self.state.anchor)
+        if span is None:
+            return
+        self._draft(Refused(reason, Cause.SCHEDULE, span.count, span.first, span.last, blocked_by))
+        self.after = span.last
+
+    def fire(self) -> Decision:
+        """Nothing is in the way: the last tick makes a run unless it is too late for it; the others were missed."""
+        span = self.table.span(self.after, self.now.utc, self.state.anchor)
+        job = self.state.definition
+        if span is None or job is None:
+            return Decision(tuple(self.drafts))
+        cause = cause_of(job, span.last, self.now.utc)
+        missed_to = span.last if cause is None else Instant(span.last - 1)
+        self.refuse(missed_to, RefusalReason.MISSED, None)
+        if cause is not None:
+            fire(None, Trigger.QUEUE)
+            body = Queued(cause, self.state.version, start_by(job, self.now), span.last)
+            self._draft(body, self.state.last_number + 1)
+        return Decision(tuple(self.drafts))
+
+    def stand(self, standing: _Standing, deferred: Deferred | None, *, flush: bool) -> Decision:
+        """Something is in the way: write the refusal, or defer it behind one that says the same."""
+        span = self.table.span(self.after, self.now.utc, self.state.anchor)
+        if span is None:
+            return Decision(tuple(self.drafts))
+        refusal = Refused(standing.reason, Cause.SCHEDULE, span.count, span.first, span.last, standing.blocked_by)
+        wrote = bool(self.drafts)  # then the last refusal of the stream is not the last one any more
+        if not flush and not wrote and same_refusal(self.state, refusal, self.now.utc):
+            return Decision((), (), refusal, Deferred(standing.reason, standing.number, span.last))
+        self._draft(refusal)
+        return Decision(tuple(self.drafts), (), refusal, None)

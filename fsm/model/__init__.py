@@ -1,0 +1,1 @@
+"""Frozen values: states, jobs, runs, entries, facts, effects. No behaviour beyond validation."""

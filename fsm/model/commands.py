@@ -1,0 +1,152 @@
+"""What can be asked of a stream. `fsm.engine.decide` answers each with drafts and effects."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from fsm.instants import Deadline, Instant
+from fsm.model.entries import Draft, Ended, Refused
+from fsm.model.facts import Execution
+from fsm.model.job import Job
+from fsm.model.run import Arming
+from fsm.model.states import Evidence, Reason, RefusalReason
+
+
+@frozen(slots=True)
+class Put:
+    """Define a job, or change its definition. No entry where nothing changed."""
+
+    job: Job
+    source: str
+
+
+@frozen(slots=True)
+class Pause:
+    """Refuse the job's ticks from now on."""
+
+
+@frozen(slots=True)
+class Resume:
+    """Let its ticks make runs again."""
+
+
+@frozen(slots=True)
+class Remove:
+    """Take the job away; what is queued is reaped, what is running needs `Cancel` with `job_removed`."""
+
+
+@frozen(slots=True)
+class Request:
+    """A manual run, now."""
+
+
+@frozen(slots=True)
+class Deferred:
+    """Refusals that have been given and not been written yet, because one like them was written a short time ago.
+
+    They cover every tick after the stream's `accounted_to` up to `until`.
+    """
+
+    reason: RefusalReason
+    blocker: int | None
+    until: Instant
+
+
+@frozen(slots=True)
+class Ticks:
+    """Answer every tick up to now. `flush` writes what was deferred, too, although nothing changed."""
+
+    deferred: Deferred | None = None
+    flush: bool = False
+
+
+@frozen(slots=True)
+class Start:
+    """This arming holds the slot lock and waits for go."""
+
+    number: int
+    arming: Arming
+
+
+@frozen(slots=True)
+class FailStart:
+    """No supervisor could be armed for this queued run."""
+
+    number: int
+    error: str
+
+
+@frozen(slots=True)
+class Judge:
+    """A verdict that the run's own supervisor, or evidence of its absence, gives."""
+
+    number: int
+    verdict: Ended
+
+
+@frozen(slots=True)
+class Stop:
+    """A verdict from outside: cancel, replace, removal, the backstop.
+
+    `stopped` says that a stop lies in the mailbox of the run's arming, or that its supervisor is dead. Without it, a
+    running run is not judged: the answer is the effect `StopFirst`.
+    """
+
+    number: int
+    reason: Reason
+    stopped: bool = False
+
+
+@frozen(slots=True)
+class QueueTimeout:
+    """The run waited in the queue past its `start_by`."""
+
+    number: int
+
+
+@frozen(slots=True)
+class Release:
+    """Nothing of the run is alive any more."""
+
+    number: int
+    nonce: str
+    evidence: Evidence
+    emptied_at: Instant | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    note: str | None = None
+
+
+Command = Put | Pause | Resume | Remove | Request | Ticks | Start | FailStart | Judge | Stop | QueueTimeout | Release
+
+
+@frozen(slots=True)
+class Go:
+    """Effect, after the commit: let this armed supervisor execute."""
+
+    execution: Execution
+    run_by: Deadline
+
+
+@frozen(slots=True)
+class StopFirst:
+    """Effect instead of an entry: put this stop into the mailbox, then ask again with `stopped`."""
+
+    execution: Execution
+    reason: Reason
+
+
+Effect = Go | StopFirst
+
+
+@frozen(slots=True)
+class Decision:
+    """The answer to a command. `refusal` is set when it was a "no", also where that needed no new entry."""
+
+    drafts: tuple[Draft, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    refusal: Refused | None = None
+    deferred: Deferred | None = None
+
+
+NOTHING = Decision()

@@ -1,0 +1,243 @@
+"""What the journal holds. An entry is never updated; its body says what happened, its envelope who wrote it and when.
+
+`at` is when an entry was appended. When the thing itself happened stands in the body.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from fsm.instants import Deadline, Duration, Instant
+from fsm.model.job import Job
+from fsm.model.run import Arming
+from fsm.model.states import Actor, Cause, Evidence, Kind, Reason, RefusalReason, State, Trigger
+
+
+@frozen(slots=True)
+class JobPut:
+    """kind `job`: the definition from now on. `anchor` is what an ``every`` schedule counts from."""
+
+    job: Job
+    version: int
+    source: str
+    anchor: Instant
+
+
+@frozen(slots=True)
+class JobPaused:
+    """kind `job`: ticks are refused from now on; manual runs are not."""
+
+
+@frozen(slots=True)
+class JobResumed:
+    """kind `job`: ticks make runs again, from now on."""
+
+
+@frozen(slots=True)
+class JobRemoved:
+    """kind `job`: no ticks, no new runs. Numbers go on if the job is added again."""
+
+
+@frozen(slots=True)
+class Queued:
+    """kind `transition`, trigger `queue`: a run exists from here on."""
+
+    cause: Cause
+    version: int
+    start_by: Deadline
+    scheduled_for: Instant | None = None
+    attempt: int = 1
+    retry_of: int | None = None
+
+
+@frozen(slots=True)
+class Started:
+    """kind `transition`, trigger `start`: this arming, and no other, may execute the run."""
+
+    arming: Arming
+    run_by: Deadline
+    reap_by: Deadline
+
+
+@frozen(slots=True)
+class Ended:
+    """kind `transition`, a terminal trigger: the verdict, and what it stands on.
+
+    `ended_at` is when it happened (the exit, the deadline), which may be long before the entry's `at`.
+    `started_at` is when the command was really executed, where a report says so.
+    """
+
+    trigger: Trigger
+    reason: Reason
+    ended_at: Instant
+    exit_code: int | None = None
+    signal: int | None = None
+    error: str | None = None
+    started_at: Instant | None = None
+
+
+@frozen(slots=True)
+class Released:
+    """kind `released`: nothing of the run is alive any more, and how that is known.
+
+    `exit_code` and `signal` are how the command really ended, where the verdict came before its end: evidence that
+    arrives late is recorded here, beside the verdict, never over it.
+    """
+
+    nonce: str
+    evidence: Evidence
+    emptied_at: Instant | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    note: str | None = None
+
+
+@frozen(slots=True)
+class Blocker:
+    """The run in the way of another, as it was when it was asked."""
+
+    number: int
+    state: State
+    age_us: Duration  # since it was queued or started, whichever it is in
+    deadline: Instant | None
+
+
+@frozen(slots=True)
+class Refused:
+    """kind `refused`: the answer "no" to one or more ticks, or to a request.
+
+    For ticks, `first` and `last` are the first and last scheduled time it covers and `count` how many; for a manual
+    request both are when it was asked.
+    """
+
+    reason: RefusalReason
+    cause: Cause
+    count: int
+    first: Instant
+    last: Instant
+    blocked_by: Blocker | None = None
+
+
+@frozen(slots=True)
+class Checkpoint:
+    """kind `checkpoint`: seals the first `count` entries of a stream, so that they may be pruned.
+
+    `last_hash` is the hash of the last sealed entry, `state` the stream folded up to there.
+    """
+
+    count: int
+    last_hash: str
+    state: object
+
+
+@frozen(slots=True)
+class SchedulerUp:
+    """kind `scheduler`: a scheduler begins, under a new epoch."""
+
+    epoch: int
+    pid: int
+    boot_id: str
+    version: str
+    max_running: int
+
+
+@frozen(slots=True)
+class SchedulerAlive:
+    """kind `scheduler`: it is still there."""
+
+    epoch: int
+
+
+@frozen(slots=True)
+class SchedulerDown:
+    """kind `scheduler`: it ended in good order."""
+
+    epoch: int
+    reason: str
+
+
+@frozen(slots=True)
+class SchedulerSettings:
+    """kind `scheduler`: bounds over all jobs, from now on; `max_running` is how many runs may hold a slot at once."""
+
+    max_running: int
+
+
+Body = (
+    JobPut
+    | JobPaused
+    | JobResumed
+    | JobRemoved
+    | Queued
+    | Started
+    | Ended
+    | Released
+    | Refused
+    | Checkpoint
+    | SchedulerUp
+    | SchedulerAlive
+    | SchedulerDown
+    | SchedulerSettings
+)
+
+KIND_OF: dict[type[object], Kind] = {
+    JobPut: Kind.JOB,
+    JobPaused: Kind.JOB,
+    JobResumed: Kind.JOB,
+    JobRemoved: Kind.JOB,
+    Queued: Kind.TRANSITION,
+    Started: Kind.TRANSITION,
+    Ended: Kind.TRANSITION,
+    Released: Kind.RELEASED,
+    Refused: Kind.REFUSED,
+    Checkpoint: Kind.CHECKPOINT,
+    SchedulerUp: Kind.SCHEDULER,
+    SchedulerAlive: Kind.SCHEDULER,
+    SchedulerDown: Kind.SCHEDULER,
+    SchedulerSettings: Kind.SCHEDULER,
+}
+
+
+@frozen(slots=True)
+class Draft:
+    """An entry before the journal gives it its place: what `decide` returns."""
+
+    job: str
+    at: Instant
+    actor: Actor
+    run: int | None
+    body: Body
+
+    @property
+    def kind(self) -> Kind:
+        """Follows from the body."""
+        return KIND_OF[type(self.body)]
+
+
+@frozen(slots=True)
+class Entry:
+    """One record of the journal.
+
+    `id` is store-wide, in commit order; `seq` counts from 1 within the stream of `job`; `epoch` is the scheduler's,
+    or None for an entry that a client wrote; `hash` is SHA-256 over everything but `id` and itself. `source` is, for a
+    transition, the state that the run was in before (None for its first entry and for every other kind): with it an
+    entry can be written out, hash and all, without the entries before it.
+    """
+
+    id: int
+    job: str
+    seq: int
+    at: Instant
+    actor: Actor
+    node: str
+    epoch: int | None
+    run: int | None
+    body: Body
+    prev_hash: str
+    hash: str
+    source: State | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Follows from the body."""
+        return KIND_OF[type(self.body)]

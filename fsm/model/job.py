@@ -1,0 +1,178 @@
+"""A job: what to run, when, and within which bounds.
+
+The keys are those of the jobs file. Validation here is of single values; what needs a calendar (is this a
+cron expression, does the date ever come) is `fsm.planning.schedule`'s.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+from attrs import Attribute, field, frozen
+
+from fsm.errors import BadValue
+from fsm.instants import DAY, HOUR, MINUTE, SECOND, Duration, parse_duration
+from fsm.model.sizes import parse_size
+
+SCHEDULER_STREAM = "@scheduler"
+"""The stream of the schedulers' comings and goings; no job can have this name."""
+
+_GRACE = Duration(10 * SECOND)
+MAX_NAME_BYTES = 100  # a name is also the name of a folder, which file systems limit to 255 bytes
+
+
+class Overlap(StrEnum):
+    """What a tick does while a run of its job is open. Nothing ever allows two at once."""
+
+    SKIP = "skip"
+
+
+class CatchUp(StrEnum):
+    """What becomes of ticks that came while nobody was there to answer them."""
+
+    SKIP = "skip"
+    ONCE = "once"
+
+
+def check_name(name: str) -> str:
+    """Return `name` if a job can have it; raises `BadValue` with what would be right."""
+    if not isinstance(name, str) or not name:
+        raise BadValue("a job needs a name")
+    if len(name.encode("utf-8", "replace")) > MAX_NAME_BYTES:
+        raise BadValue(f'"{name[:20]}…" is longer than {MAX_NAME_BYTES} bytes')
+    if name[0] in ".@-" or name != name.strip():
+        raise BadValue(f'"{name}" may not start with ".", "@" or "-", nor start or end with a blank')
+    if any(c == "/" or unicodedata.category(c)[0] == "C" for c in name):
+        raise BadValue(f"{name!r} may hold no slash and no control character")
+    if unicodedata.normalize("NFC", name) != name:
+        raise BadValue(f'"{name}" is not in Unicode normal form C')
+    return name
+
+
+def fold_name(name: str) -> str:
+    """The form in which two names of jobs may not be equal."""
+    return unicodedata.normalize("NFC", name.casefold())
+
+
+def _words(value: object) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise BadValue(f'{value!r} is not a list of words (say ["restic", "backup"]; for a shell line use shell)')
+    words = tuple(value)
+    if not words or not all(isinstance(w, str) for w in words) or not words[0]:
+        raise BadValue("a command is a list of at least one word, each a text")
+    if any("\0" in w for w in words):
+        raise BadValue("a command may hold no NUL character")
+    return words
+
+
+def _pairs(value: object) -> tuple[tuple[str, str], ...]:
+    items = value.items() if isinstance(value, Mapping) else value
+    if isinstance(items, str) or not isinstance(items, Iterable):
+        raise BadValue(f'{value!r} is not a table of names and texts (say {{ LANG = "C" }})')
+    pairs = []
+    for item in items:
+        if not isinstance(item, tuple | list) or len(item) != 2:
+            raise BadValue(f"{item!r} is not a name with its text")
+        name, text = item
+        if not isinstance(name, str) or not isinstance(text, str):
+            raise BadValue(f'{name}: {text!r} is not a text (say "{text}", in quotes)')
+        if not name or "=" in name or "\0" in name:
+            raise BadValue(f"{name!r} cannot be the name of an environment variable")
+        if "\0" in text:
+            raise BadValue(f"{name}: a text may hold no NUL character")
+        if name.startswith("CRONFSM_"):
+            raise BadValue(f"{name}: names that start with CRONFSM_ are set by cronfsm itself")
+        pairs.append((name, text))
+    return tuple(sorted(pairs))
+
+
+def _positive(_: object, attribute: Attribute[Duration], value: Duration) -> None:
+    if value <= 0:
+        raise BadValue(f"{attribute.alias} must be longer than nothing")
+
+
+def _text(_: object, attribute: Attribute[str], value: object) -> None:
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise BadValue(f"{value!r} is not a text for {attribute.alias}")
+
+
+def _text_or_none(_: object, attribute: Attribute[str | None], value: str | None) -> None:
+    if value is not None and (not isinstance(value, str) or not value.strip() or "\0" in value):
+        raise BadValue(f"{value!r} is not a text for {attribute.alias}")
+
+
+def _flag(_: object, attribute: Attribute[bool], value: object) -> None:
+    if not isinstance(value, bool):
+        raise BadValue(f"{value!r} is not a value for {attribute.alias} (say true or false)")
+
+
+def _size(_: object, attribute: Attribute[int], value: int) -> None:
+    if not 1 << 10 <= value <= 1 << 40:
+        raise BadValue(f"{attribute.alias} is {value} bytes, and not between 1KiB and 1TiB")
+
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+def _one_of(words: type[_Word], value: object) -> _Word:
+    for word in words:
+        if word == value:
+            return word
+    shown = f'"{value}"' if isinstance(value, str) else repr(value)
+    raise BadValue(f"{shown} is not one of: {', '.join(words)}")
+
+
+def _overlap(value: object) -> Overlap:
+    return _one_of(Overlap, value)
+
+
+def _catch_up(value: object) -> CatchUp:
+    return _one_of(CatchUp, value)
+
+
+@frozen(slots=True)
+class Job:
+    """One job. Durations are given as ``"90s"``, a timedelta or microseconds, and kept as microseconds.
+
+    >>> Job(name="backup", schedule="0 3 * * *", command=["restic", "backup"], timeout="30m").timeout_us
+    1800000000
+
+    Raises `BadValue` for a value it cannot have. `command` and `shell` may both be left out where the work is
+    done in process (`fsm.Engine`, `fsm.testing`); a scheduler that would have to start such a job fails its
+    run.
+    """
+
+    name: str = field(converter=check_name)
+    schedule: str | None = field(default=None, validator=_text_or_none, kw_only=True)
+    command: tuple[str, ...] | None = field(default=None, converter=_words, kw_only=True)
+    shell: str | None = field(default=None, validator=_text_or_none, kw_only=True)
+    timezone: str = field(default="UTC", validator=_text, kw_only=True)
+    timeout_us: Duration = field(
+        default=DAY, alias="timeout", converter=parse_duration, validator=_positive, kw_only=True
+    )
+    start_within_us: Duration = field(
+        default=HOUR, alias="start_within", converter=parse_duration, validator=_positive, kw_only=True
+    )
+    grace_us: Duration = field(default=_GRACE, alias="grace", converter=parse_duration, kw_only=True)
+    env: tuple[tuple[str, str], ...] = field(default=(), converter=_pairs, kw_only=True)
+    cwd: str | None = field(default=None, validator=_text_or_none, kw_only=True)
+    output_limit: int = field(  # bytes; given as a number or as "10MB"
+        default=10_000_000, converter=parse_size, validator=_size, kw_only=True
+    )
+    enabled: bool = field(default=True, validator=_flag, kw_only=True)
+    overlap: Overlap = field(default=Overlap.SKIP, converter=_overlap, kw_only=True)
+    catch_up: CatchUp = field(default=CatchUp.ONCE, converter=_catch_up, kw_only=True)
+    catch_up_within_us: Duration = field(default=HOUR, alias="catch_up_within", converter=parse_duration, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if self.command is not None and self.shell is not None:
+            raise BadValue("command and shell exclude each other")
+
+
+REAP_MARGIN = MINUTE
+"""How long after `run_by` and the grace the backstop waits before it ends a run whose supervisor is mute."""

@@ -1,0 +1,242 @@
+"""The scheduler itself: `begin`, then `turn` whenever something happened or a time has come, then `end`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from attrs import frozen
+
+from fsm.engine.due import ticking
+from fsm.errors import Fenced, StoreError
+from fsm.instants import MINUTE, SECOND, Duration, Instant, Moment
+from fsm.model.commands import Go, QueueTimeout, Start, Ticks
+from fsm.model.entries import Draft, SchedulerAlive, SchedulerDown, SchedulerUp
+from fsm.model.facts import Armed, ArmFailed, Changed, Fact
+from fsm.model.job import SCHEDULER_STREAM
+from fsm.model.states import Actor, State
+from fsm.model.stream import JobState
+from fsm.ports import Append, Clock, Journal, Launcher, Publisher
+from fsm.scheduler.alarms import Alarms
+from fsm.scheduler.book import Book, Intent
+from fsm.scheduler.starter import Starter
+from fsm.scheduler.watcher import Watcher
+
+ALIVE_EVERY = Duration(15 * MINUTE)
+"""How often it says that it is there, so that a checker can tell downtime from neglect."""
+
+SWEEP_EVERY = Duration(MINUTE)
+"""How often every busy job is read anew from the journal, whatever the alarms and pokes said: what was missed by
+them is late by no more than this."""
+
+SETTLE_WITHIN = Duration(10 * SECOND)
+"""How long after the start the first ticks wait for searches of what earlier schedulers left."""
+
+RETRY_STORE = Duration(SECOND)
+"""How soon a turn that the store could not take is tried again."""
+
+DEFAULT_MAX_RUNNING = 8
+
+
+@frozen(slots=True)
+class Wake:
+    """When to call `turn` next if nothing happens before: at `utc` or at boot time `boot`, whichever comes first."""
+
+    utc: Instant | None
+    boot: int | None
+
+
+@frozen(slots=True)
+class Who:
+    """What a scheduler says of itself in the journal."""
+
+    pid: int
+    version: str
+
+
+class Scheduler:
+    """Drives every run of one journal through its life, under one epoch.
+
+    `trouble` is what the store last said when it could not take a turn, None when all is well; runs go on meanwhile.
+    Raises `Fenced` from any method once another scheduler has taken over.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        launcher: Launcher,
+        publisher: Publisher,
+        *,
+        nonce: Callable[[], str],
+        who: Who,
+        max_running: int = DEFAULT_MAX_RUNNING,
+    ) -> None:
+        self.journal, self.clock, self.launcher, self.publisher = journal, clock, launcher, publisher
+        self._nonce, self._who, self.max_running = nonce, who, max_running
+        self.trouble: StoreError | None = None
+        self._due = Alarms()
+        self._deadlines = Alarms()
+        self._again: list[Intent] = []
+        self._retry_at: int | None = None
+        self._alive_at = self._sweep_at = 0
+        self._settle_by: int | None = None
+        self.max_running = max_running
+
+    def begin(self) -> None:
+        """A new epoch; every open run and every held slot is held against its evidence; due times are read."""
+        now = self.clock.now()
+        epoch = self.journal.epoch() + 1
+        self.book = Book(self.journal, self.publisher, epoch)
+        self._append(SchedulerUp(epoch, self._who.pid, now.boot_id, self._who.version, self.max_running), now)
+        self.book.cursor = self.journal.last_id()
+        self.starter = Starter(self.launcher, self.book, self.max_running, self._nonce)
+        self.watcher = Watcher(self.launcher, self.book, self.clock.now)
+        self._alive_at, self._sweep_at = now.boot + ALIVE_EVERY, now.boot + SWEEP_EVERY
+        self._settle_by = now.boot + SETTLE_WITHIN
+        self._due.fill(dict(self.journal.due_times()))
+        for job in self.journal.busy_jobs():
+            self._follow(job, now)
+            self._again += self.watcher.examine(job)
+
+    def turn(self) -> Wake:
+        """Answer everything that has happened or come due, durably; then do what follows from it."""
+        now = self.clock.now()
+        for job in self.book.read_foreign():
+            self._follow(job, now, foreign=True)
+        intents = [*self._again, *self._from_facts(self.launcher.facts()), *self._from_clocks(now)]
+        self._again = []
+        self._settle(intents)
+        self._housekeep(now)
+        if self.trouble is None:
+            self.starter.admit(now)
+        return self._wake(now)
+
+    def _settle(self, intents: list[Intent]) -> None:
+        if not intents:
+            return
+        try:
+            settled = self.book.settle(intents, self.clock.now)
+        except Fenced:
+            raise
+        except StoreError as trouble:
+            self._hold_back(intents, trouble)
+            return
+        self.trouble, self._retry_at = None, None
+        for go in settled.go:
+            self._go(go)
+        now = self.clock.now()
+        for job in {intent.job for intent in intents} | settled.touched:
+            self._follow(job, now)
+
+    def _go(self, go: Go) -> None:
+        # If this process stops here, after the commit: the pipe closes, the supervisor disarms and says so.
+        self.launcher.go(go.execution, go.run_by)
+
+    def _hold_back(self, intents: list[Intent], trouble: StoreError) -> None:
+        """The store cannot take it now. Nothing was written; all of it is asked again, but for starts: an armed
+        supervisor does not wait that long, so its run is armed anew."""
+        self.trouble = trouble
+        self._retry_at = self.clock.now().boot + RETRY_STORE
+        for intent in intents:
+            if isinstance(intent.command, Start):
+                self.starter.abandon(intent.job)
+            elif intent not in self._again:
+                self._again.append(intent)
+
+    def _from_facts(self, facts: Iterable[Fact]) -> list[Intent]:
+        intents: list[Intent] = []
+        for fact in facts:
+            if isinstance(fact, Armed):
+                intents += self.starter.armed(fact)
+            elif isinstance(fact, ArmFailed):
+                intents += self.starter.arm_failed(fact)
+            elif isinstance(fact, Changed):
+                intents += self.watcher.changed(fact)
+            else:
+                intents += self.watcher.searched(fact)
+        return intents
+
+    def _from_clocks(self, now: Moment) -> list[Intent]:
+        intents: list[Intent] = []
+        for job in self._deadlines.pop(now.boot):
+            for run in self.book.state(job).runs:
+                if run.state is State.QUEUED and run.start_by.passed(now):
+                    intents.append(Intent(job, QueueTimeout(run.number), Actor.REAPER))
+            intents += self.watcher.ring(job, now)
+            if not any(intent.job == job for intent in intents):
+                self._set_deadline(job, now)
+        if self._recovered(now):
+            intents += [Intent(job, Ticks()) for job in self._due.pop(now.utc)]
+        return intents
+
+    def _recovered(self, now: Moment) -> bool:
+        """Whether ticks may fire: what earlier schedulers left is known, or was searched for long enough."""
+        if self._settle_by is not None and (not self.watcher.searching or now.boot >= self._settle_by):
+            self._settle_by = None
+        return self._settle_by is None
+
+    def _follow(self, job: str, now: Moment, *, foreign: bool = False) -> None:
+        """Bring alarms, armings and watches in line with a stream that moved."""
+        state = self.book.state(job)
+        self._set_due(state)
+        self.starter.consider(job)
+        self.watcher.consider(job)
+        if foreign and state.slot is not None:
+            self._again += self.watcher.examine(job)
+        self._set_deadline(job, now)
+
+    def _set_due(self, state: JobState) -> None:
+        deferred = self.book.deferred.get(state.job)
+        after = deferred.until if deferred is not None else state.accounted_to
+        table = ticking(state)
+        self._due.set(state.job, None if table is None or after is None else table.next_after(after, state.anchor))
+
+    def _set_deadline(self, job: str, now: Moment) -> None:
+        times = [now.boot + run.start_by.left(now) for run in self.book.state(job).runs if run.state is State.QUEUED]
+        watch = self.watcher.alarm(job, now)
+        if watch is not None:
+            times.append(watch)
+        self._deadlines.set(job, min(times, default=None))
+
+    def _housekeep(self, now: Moment) -> None:
+        if now.boot >= self._sweep_at:
+            self._sweep_at = now.boot + SWEEP_EVERY
+            for job in self.journal.busy_jobs():
+                self._again += self.watcher.examine(job)
+                self._follow(job, now)
+        if now.boot >= self._alive_at and self.trouble is None:
+            self._alive_at = now.boot + ALIVE_EVERY
+            self._append(SchedulerAlive(self.book.epoch), now)
+
+    def _append(self, body: SchedulerUp | SchedulerAlive | SchedulerDown, now: Moment) -> None:
+        state = self.journal.state(SCHEDULER_STREAM)
+        draft = Draft(SCHEDULER_STREAM, now.utc, Actor.SCHEDULER, None, body)
+        self.journal.append([Append(state, (draft,))], epoch=self.book.epoch)
+
+    def _wake(self, now: Moment) -> Wake:
+        boots = [self._alive_at, self._sweep_at]
+        deadline = self._deadlines.next()
+        if deadline is not None:
+            boots.append(deadline)
+        if self._again:
+            boots.append(self._retry_at if self._retry_at is not None else now.boot)
+        if self._settle_by is not None:
+            boots.append(self._settle_by)
+        due = self._due.next() if self._settle_by is None else None
+        return Wake(None if due is None else Instant(due), min(boots))
+
+    @property
+    def idle(self) -> bool:
+        """Whether no run is open, no slot held and no tick due."""
+        due = self._due.next()
+        return not self._again and not self.journal.busy_jobs() and (due is None or due > self.clock.now().utc)
+
+    def end(self, reason: str) -> None:
+        """Stop firing, in good order. Runs that are running go on; what is being armed is taken back."""
+        self.starter.abandon_all()
+        flush = [Intent(job, Ticks(flush=True)) for job in list(self.book.deferred)]
+        try:
+            self.book.settle(flush, self.clock.now)
+            self._append(SchedulerDown(self.book.epoch, reason), self.clock.now())
+        finally:
+            self.watcher.close()
