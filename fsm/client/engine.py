@@ -22,8 +22,9 @@ from difflib import get_close_matches
 from typing import Protocol
 
 from fsm.engine.decide import TIMEOUT_TEXT, decide
-from fsm.errors import BadValue, Conflict, ConflictError, CronfsmError, IllegalTransition, UnknownJob, UnknownRun
 from fsm.engine.evolve import evolve
+from fsm.errors import BadValue, Conflict, ConflictError, CronfsmError, IllegalTransition, UnknownJob, UnknownRun
+from fsm.instants import Instant
 from fsm.model.commands import (
     NOTHING,
     Command,
@@ -43,7 +44,6 @@ from fsm.model.facts import Execution, StopAnswer
 from fsm.model.job import Job, check_name, fold_name
 from fsm.model.run import Arming, Run
 from fsm.model.states import Actor, Evidence, Reason, State, Trigger
-from fsm.instants import Instant
 from fsm.model.stream import JobState
 from fsm.planning.schedule import timetable
 from fsm.ports import Append, Clock, Journal, RunQuery
@@ -165,10 +165,7 @@ class Engine:
         Raises `IllegalTransition` when it is not queued or the slot is held, `UnknownRun`.
         """
         job, number = self._of(run)
-        if arming is None:
-            pid, pid_start = this_process()
-            arming = Arming(secrets.token_hex(8), self.clock.now().boot_id, pid, pid_start, in_process=True)
-        return self._move(job, Start(number, arming))
+        return self._move(job, Start(number, arming if arming is not None else self._in_process()))
 
     def succeed(self, run: Run | str) -> Run:
         """Running to succeeded(completed). Raises `IllegalTransition`, `UnknownRun`."""
@@ -234,16 +231,36 @@ class Engine:
         Raises `RunRefused` where another run of the job is in the way, `UnknownJob`. If the run is ended by somebody
         else meanwhile, its verdict stays, and its slot is freed at the end of the block.
         """
-        answer = self.request(name)
-        if isinstance(answer, Refused):
-            raise RunRefused(name, answer)
-        run = self.start(answer)
+        run = self._begin(self._known(name))
         try:
             yield run
         except BaseException as error:
             self._finish(run, Ended(Trigger.FAIL, Reason.ERROR, self._now(), error=_error_text(error)))
             raise
         self._finish(run, Ended(Trigger.SUCCEED, Reason.COMPLETED, self._now()))
+
+    def _begin(self, name: str) -> Run:
+        """Queue and start in one transaction, so that no scheduler starts it in between."""
+        arming = self._in_process()
+        for _ in range(MAX_TRIES):
+            first = self.journal.state(name)
+            asked = self._decide(first, Request())
+            if asked.refusal is not None:
+                self.request(name)  # journals the refusal as any other
+                raise RunRefused(name, asked.refusal)
+            queued = evolve(first, asked.drafts[-1])
+            started = self._decide(queued, Start(queued.last_number, arming))
+            try:
+                self.journal.append([Append(first, (*asked.drafts, *started.drafts))])
+            except Conflict:
+                continue
+            self.poke()
+            return self._get(name, queued.last_number)
+        raise ConflictError(f"lost {MAX_TRIES} races in a row for the stream of {name}")
+
+    def _in_process(self) -> Arming:
+        pid, pid_start = this_process()
+        return Arming(secrets.token_hex(8), self.clock.now().boot_id, pid, pid_start, in_process=True)
 
     def _finish(self, run: Run, verdict: Ended) -> None:
         held = self.journal.state(run.job).run(run.number)
@@ -318,10 +335,14 @@ class Engine:
                 self.journal.append(batch)
             except Conflict:
                 continue
-            if self._poke is not None:
-                self._poke()
+            self.poke()
             return answers
         raise ConflictError(f"lost {MAX_TRIES} races in a row for {', '.join(job for job, _ in wanted)[:200]}")
+
+    def poke(self) -> None:
+        """Tell a scheduler, if there is one, to look at the journal now."""
+        if self._poke is not None:
+            self._poke()
 
     def _decide_all(self, job: str, commands: Sequence[Command], batch: list[Append]) -> Decision:
         state = first = self.journal.state(job)

@@ -17,7 +17,7 @@ from fsm.engine.wanted import still_wanted
 from fsm.errors import Conflict, StoreError
 from fsm.instants import Moment
 from fsm.model.commands import Command, Deferred, Go, Ticks
-from fsm.model.entries import Draft, Entry
+from fsm.model.entries import Draft, Entry, SchedulerSettings
 from fsm.model.events import LifecycleEvent
 from fsm.model.job import SCHEDULER_STREAM, Job
 from fsm.model.states import Actor
@@ -55,8 +55,9 @@ class Settled:
 class Book:
     """Folds by job, and appends to them under one epoch."""
 
-    def __init__(self, journal: Journal, publisher: Publisher, epoch: int) -> None:
+    def __init__(self, journal: Journal, publisher: Publisher, epoch: int, max_running: int) -> None:
         self.journal, self.publisher, self.epoch = journal, publisher, epoch
+        self.max_running = max_running  # over all jobs; a setting in the journal changes it
         self.cursor = journal.last_id()
         self._folds: dict[str, JobState] = {}
         self.deferred: dict[str, Deferred] = {}
@@ -93,6 +94,8 @@ class Book:
         for entry in self.journal.entries(after_id=self.cursor, limit=MAX_FOREIGN):
             self.cursor = entry.id
             if entry.job == SCHEDULER_STREAM:
+                if isinstance(entry.body, SchedulerSettings):
+                    self.max_running = entry.body.max_running
                 continue
             touched.add(entry.job)
             run = self.journal.run(entry.job, entry.run) if entry.run is not None else None

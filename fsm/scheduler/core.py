@@ -34,8 +34,6 @@ SETTLE_WITHIN = Duration(10 * SECOND)
 RETRY_STORE = Duration(SECOND)
 """How soon a turn that the store could not take is tried again."""
 
-DEFAULT_MAX_RUNNING = 8
-
 
 @frozen(slots=True)
 class Wake:
@@ -69,10 +67,10 @@ class Scheduler:
         *,
         nonce: Callable[[], str],
         who: Who,
-        max_running: int = DEFAULT_MAX_RUNNING,
+        max_running: int = 8,
     ) -> None:
         self.journal, self.clock, self.launcher, self.publisher = journal, clock, launcher, publisher
-        self._nonce, self._who, self.max_running = nonce, who, max_running
+        self._nonce, self._who, self._max_running = nonce, who, max_running
         self.trouble: StoreError | None = None
         self._due = Alarms()
         self._deadlines = Alarms()
@@ -80,16 +78,15 @@ class Scheduler:
         self._retry_at: int | None = None
         self._alive_at = self._sweep_at = 0
         self._settle_by: int | None = None
-        self.max_running = max_running
 
     def begin(self) -> None:
         """A new epoch; every open run and every held slot is held against its evidence; due times are read."""
         now = self.clock.now()
         epoch = self.journal.epoch() + 1
-        self.book = Book(self.journal, self.publisher, epoch)
-        self._append(SchedulerUp(epoch, self._who.pid, now.boot_id, self._who.version, self.max_running), now)
+        self.book = Book(self.journal, self.publisher, epoch, self._max_running)
+        self._append(SchedulerUp(epoch, self._who.pid, now.boot_id, self._who.version, self._max_running), now)
         self.book.cursor = self.journal.last_id()
-        self.starter = Starter(self.launcher, self.book, self.max_running, self._nonce)
+        self.starter = Starter(self.launcher, self.book, self._nonce)
         self.watcher = Watcher(self.launcher, self.book, self.clock.now)
         self._alive_at, self._sweep_at = now.boot + ALIVE_EVERY, now.boot + SWEEP_EVERY
         self._settle_by = now.boot + SETTLE_WITHIN

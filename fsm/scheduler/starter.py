@@ -28,8 +28,8 @@ by it harms nobody, the run stays queued and is armed anew."""
 class Starter:
     """Keeps what is waiting and what is being armed; at most one arming for each job."""
 
-    def __init__(self, launcher: Launcher, book: Book, max_running: int, nonce: Callable[[], str]) -> None:
-        self.launcher, self.book, self.max_running, self._nonce = launcher, book, max_running, nonce
+    def __init__(self, launcher: Launcher, book: Book, nonce: Callable[[], str]) -> None:
+        self.launcher, self.book, self._nonce = launcher, book, nonce
         self.pending: dict[str, Order] = {}
         self._waiting: dict[str, Waiting] = {}
         self._holding: set[str] = set()
@@ -57,7 +57,7 @@ class Starter:
         """Arm as many of the waiting as there is room for."""
         if not self._waiting:
             return
-        for one in admit(self._waiting.values(), len(self.pending) + len(self._holding), self.max_running):
+        for one in admit(self._waiting.values(), len(self.pending) + len(self._holding), self.book.max_running):
             del self._waiting[one.job]
             run = self.book.state(one.job).run(one.number)
             if run is not None:

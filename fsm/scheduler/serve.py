@@ -1,0 +1,188 @@
+"""`cronfsm serve`: everything put together on one data folder."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import fsm
+from fsm.client.apply import Changes, apply
+from fsm.client.engine import Engine
+from fsm.client.settings import change_max_running, max_running
+from fsm.codec.jobsfile import JobsFile, read_jobs
+from fsm.errors import BadJobs, CronfsmError, FolderUnusable, StoreError
+from fsm.instants import SECOND, Duration
+from fsm.journal.sqlite import SqliteJournal
+from fsm.model.events import LifecycleEvent
+from fsm.model.states import Actor
+from fsm.realtime import SystemClock, this_process
+from fsm.scheduler.core import Scheduler, Who
+from fsm.scheduler.lock import SchedulerLock
+from fsm.scheduler.loop import Loop
+from fsm.scheduler.publish import Broadcast, Courier
+from fsm.supervise.folder import DataFolder
+from fsm.supervise.launcher import ProcessLauncher
+
+MAX_FILE = 64 << 20
+"""Bytes of a jobs file; a hundred thousand jobs take a quarter of it, and what is larger is no jobs file."""
+
+
+def read_jobs_file(path: Path) -> JobsFile:
+    """Read a jobs file. Raises `BadJobs` with all its mistakes, also where it cannot be opened."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise BadJobs((f"{path}: {error.strerror}",)) from None
+    if len(data) > MAX_FILE:
+        raise BadJobs((f"{path}: it is larger than {MAX_FILE >> 20} MiB",))
+    try:
+        return read_jobs(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise BadJobs((f"{path}: byte {error.start} is not UTF-8",)) from None
+
+
+def forget_the_run() -> None:
+    """Begin anew without the cookie, where this process was started by one of our own runs.
+
+    Otherwise the search for what that run left would find, and end, the scheduler itself.
+    """
+    if not any(name.startswith("CRONFSM_RUN_") for name in os.environ):
+        return
+    clean = {name: text for name, text in os.environ.items() if not _set_by_a_run(name)}
+    os.closerange(3, 4096)  # the slot lock is inherited, too
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], clean)
+
+
+def _set_by_a_run(name: str) -> bool:
+    return name.startswith("CRONFSM_") and name not in ("CRONFSM_HOME", "CRONFSM_CGROUP")
+
+
+class Server:
+    """One scheduler on one data folder.
+
+    `on_event` is called for every lifecycle event, `say` with a sentence whenever a person should know something;
+    both in threads of their own. Raises `AlreadyServed`, `FolderUnusable`, `JournalUnusable`, `BadJobs`.
+    """
+
+    def __init__(
+        self,
+        folder: DataFolder,
+        *,
+        jobs_file: Path | None = None,
+        run_for: Duration | None = None,
+        until_idle: bool = False,
+        on_event: Callable[[LifecycleEvent], object] | None = None,
+        say: Callable[[str], object] = print,
+    ) -> None:
+        self._folder, self._jobs_file = folder, jobs_file
+        self._run_for_s = None if run_for is None else run_for / SECOND
+        self._until_idle, self._on_event, self._say_to = until_idle, on_event, say
+        self._trouble: str | None = None
+        self._hindered: set[tuple[str, str]] = set()
+
+    def run(self) -> None:
+        """Schedule in the foreground until SIGTERM, SIGINT, the given time or idleness. Runs that run go on.
+
+        Raises `Fenced` when another scheduler took over.
+        """
+        if not sys.platform.startswith("linux"):
+            raise FolderUnusable(
+                self._folder.path, "serve needs Linux (pidfd, flock, child subreapers)", "the other commands work here"
+            )
+        forget_the_run()
+        jobs = read_jobs_file(self._jobs_file) if self._jobs_file is not None else None
+        clock = SystemClock()
+        self._folder.create()
+        lock = SchedulerLock(self._folder, clock.now())
+        voice: Courier[str] = Courier(self._say_to, "cronfsm-voice")
+        self._say = voice.put
+        publisher = Broadcast()
+        if self._on_event is not None:
+            publisher.subscribe(self._on_event)
+        try:
+            journal = SqliteJournal(self._folder.journal)
+            try:
+                self._serve(journal, clock, publisher, jobs)
+            finally:
+                journal.close()
+        finally:
+            publisher.close()
+            voice.close()
+            lock.close()
+
+    def _serve(self, journal: SqliteJournal, clock: SystemClock, publisher: Broadcast, jobs: JobsFile | None) -> None:
+        launcher = ProcessLauncher(self._folder, clock)
+        try:
+            self._engine = Engine(journal, clock=clock, stopper=launcher, actor=Actor.SCHEDULER)
+            if jobs is not None:
+                self._apply(jobs)
+            self._scheduler = Scheduler(
+                journal,
+                clock,
+                launcher,
+                publisher,
+                nonce=lambda: secrets.token_hex(8),
+                who=Who(this_process()[0], fsm.__version__),
+                max_running=max_running(journal),
+            )
+            loop = Loop(
+                self._scheduler,
+                launcher,
+                after_turn=self._after_turn,
+                reload=self._reload,
+                run_for_s=self._run_for_s,
+                until_idle=self._until_idle,
+            )
+            self._scheduler.begin()
+            self._scheduler.end(loop.run())
+        finally:
+            launcher.close()
+
+    def _apply(self, jobs: JobsFile) -> Changes:
+        source = f"file:{self._jobs_file.resolve()}" if self._jobs_file is not None else "file:"
+        changes = apply(self._engine, jobs.jobs, source=source, prune_source=True)
+        if jobs.max_running is not None:
+            change_max_running(self._engine, jobs.max_running)
+        return changes
+
+    def _reload(self) -> None:
+        """SIGHUP. A mistake in the file leaves everything as it was."""
+        if self._jobs_file is None:
+            self._say("there is no jobs file to read again: serve was started without one")
+            return
+        try:
+            changes = self._apply(read_jobs_file(self._jobs_file))
+        except BadJobs as error:
+            self._say(f"{self._jobs_file} was not read again, the old jobs stay:\n" + "\n".join(error.mistakes))
+        except CronfsmError as error:
+            self._say(f"{self._jobs_file} could not be applied: {error}")
+        else:
+            counts = [
+                f"{len(names)} {what}"
+                for names, what in (
+                    (changes.added, "added"),
+                    (changes.changed, "changed"),
+                    (changes.removed, "removed"),
+                )
+                if names
+            ]
+            self._say(f"{self._jobs_file} was read again: " + (", ".join(counts) or "nothing changed"))
+
+    def _after_turn(self) -> None:
+        """Say what a person should know: trouble with the store, slots that nothing frees."""
+        trouble = self._scheduler.trouble
+        text = str(trouble) if isinstance(trouble, StoreError) else None
+        if text != self._trouble:
+            if text is not None:
+                self._say(f"{text}. Runs go on; what ends meanwhile is recorded as soon as it can be.")
+            else:
+                self._say("the journal takes entries again")
+            self._trouble = text
+        hindered = {(job, what) for job, (what, _) in self._scheduler.watcher.hindered.items()}
+        for job, what in sorted(hindered - self._hindered):
+            self._say(f"the slot of {job} stays held: {what}")
+        self._hindered = hindered
