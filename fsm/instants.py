@@ -27,7 +27,7 @@ HOUR = Duration(60 * MINUTE)
 DAY = Duration(24 * HOUR)
 
 _UNITS = {"us": 1, "ms": 1_000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d)")
+_DURATION = re.compile(r"(\d{1,20}(?:\.\d{1,20})?)(us|ms|s|m|h|d)", re.ASCII)
 _MAX_DURATION = 36_500 * DAY  # a hundred years: far above any use, far below what a datetime can hold
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -122,6 +122,10 @@ def parse_instant(text: object) -> Instant:
         raise BadValue(f"{text!r} is not an instant (say 2026-12-01T09:00:00Z)")
     if moment.tzinfo is None:
         raise BadValue(f'"{text}" lacks its offset from UTC (say 2026-12-01T09:00:00Z)')
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        raise BadValue(f'"{text}" is not between the years 1 and 9999 in UTC') from None
     return Instant((moment - _EPOCH) // timedelta(microseconds=1))
 
 

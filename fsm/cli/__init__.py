@@ -1,0 +1,1 @@
+"""The command line: parses what a person types, asks the engine, and says what came of it."""

@@ -1,0 +1,87 @@
+"""``cronfsm apply``: the stored jobs made equal to those of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fsm.cli.changes import changed_key
+from fsm.cli.context import Session
+from fsm.cli.group import Command
+from fsm.cli.settling import stopper
+
+if TYPE_CHECKING:
+    from fsm.client.apply import Changes
+
+
+@click.command(
+    "apply",
+    cls=Command,
+    examples=["cronfsm apply jobs.toml --dry-run", "cronfsm apply jobs.toml", "cronfsm apply jobs.toml --prune"],
+)
+@click.argument("file", metavar="JOBS.toml", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@click.option("--prune", is_flag=True, help="Remove every job that the file does not have, and end what it runs.")
+@click.pass_obj
+def apply_command(session: Session, file: Path, dry_run: bool, prune: bool) -> None:
+    """Make the stored jobs equal to those of JOBS.toml, all at once or not at all.
+
+    Every mistake in the file is shown, a line each, and nothing is changed then. Jobs that the file does not have stay,
+    unless --prune is given.
+    """
+    from fsm.client.apply import apply, compare
+    from fsm.client.engine import Engine
+    from fsm.client.settings import change_max_running, max_running
+    from fsm.scheduler.serve import read_jobs_file
+
+    jobs = read_jobs_file(file)
+    source = f"file:{file.resolve()}"
+    if dry_run:
+        engine = Engine(session.journal, clock=session.clock)
+        changes = compare(engine, jobs.jobs, source=source, prune=prune, prune_source=False)
+    else:
+        engine = session.engine(create=True, stopper=stopper(session))
+        changes = apply(engine, jobs.jobs, source=source, prune=prune)
+    before, wanted = max_running(engine.journal), jobs.max_running
+    if wanted is not None and wanted != before and not dry_run:
+        change_max_running(engine, wanted)
+    running = (before, wanted) if wanted is not None and wanted != before else None
+    if session.as_json:
+        session.output.document(_json(changes, running, dry_run=dry_run))
+    else:
+        session.output.text(_text(changes, running, dry_run=dry_run))
+
+
+def _json(changes: Changes, running: tuple[int, int] | None, *, dry_run: bool) -> dict[str, object]:
+    return {
+        "ok": True,
+        "dry_run": dry_run,
+        "added": list(changes.added),
+        "changed": [
+            {"name": change.name, "keys": [{"key": key, "old": old, "new": new} for key, old, new in change.keys]}
+            for change in changes.changed
+        ],
+        "removed": list(changes.removed),
+        "unchanged": list(changes.unchanged),
+        "kept": list(changes.kept),
+        "max_running": None if running is None else {"old": running[0], "new": running[1]},
+    }
+
+
+def _text(changes: Changes, running: tuple[int, int] | None, *, dry_run: bool) -> str:
+    lines = [f"added      {name}" for name in changes.added]
+    for change in changes.changed:
+        lines.append(f"changed    {change.name}")
+        lines += [changed_key(*key) for key in change.keys]
+    lines += [f"removed    {name}" for name in changes.removed]
+    lines += [f"unchanged  {name}" for name in changes.unchanged]
+    lines += [f"kept       {name} (not in the file; --prune removes it)" for name in changes.kept]
+    if running is not None:
+        lines.append(f"scheduler.max_running: {running[0]} -> {running[1]}")
+    if not lines:
+        lines.append("The file has no jobs, and there are none.")
+    if dry_run:
+        lines.append("Nothing was changed (--dry-run).")
+    return "\n".join(lines)

@@ -1,0 +1,78 @@
+"""``cronfsm journal``: the entries themselves, in the order in which they were committed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+import click
+
+from fsm.cli.context import Session
+from fsm.cli.entrytext import entry_line
+from fsm.cli.group import Command
+from fsm.cli.lookup import known_job, known_run, stream_of
+from fsm.model.entries import Entry
+
+
+@click.command(
+    "journal",
+    cls=Command,
+    examples=[
+        "cronfsm journal --job backup",
+        "cronfsm journal --follow --json --after 812",
+        "cronfsm journal --json > journal.jsonl && cronfsm verify journal.jsonl",
+    ],
+)
+@click.option("--job", metavar="JOB", help="Of this job only; @scheduler for the schedulers' own.")
+@click.option("--run", "run_text", metavar="RUN", help="About this run only.")
+@click.option("--follow", "-f", is_flag=True, help="Go on with what is appended from now on.")
+@click.option("--after", type=click.IntRange(0), default=0, metavar="ID", help="Entries after this one.")
+@click.pass_obj
+def journal_command(session: Session, job: str | None, run_text: str | None, follow: bool, after: int) -> None:
+    """The entries of the journal, the oldest first. With --json as JSON Lines, the form that verify reads."""
+    journal = session.journal
+    number: int | None = None
+    if run_text is not None:
+        run = known_run(journal, run_text)
+        if job is not None and job != run.job:
+            raise click.UsageError(f"{run_text} is no run of {job}; leave --job out")
+        job, number = run.job, run.number
+    elif job is not None and not job.startswith("@") and stream_of(journal, job) is None:
+        known_job(journal, job)
+    if follow:
+        from fsm.client.waiting import follow as follow_journal
+
+        _print(session, follow_journal(journal, after, job=job, run=number, pause=time.sleep), at_once=True)
+    else:
+        _print(session, journal.entries(job=job, run=number, after_id=after), at_once=False)
+
+
+_TOGETHER = 500
+"""Lines that are written at once where nobody waits for each."""
+
+
+def _print(session: Session, entries: Iterable[Entry], *, at_once: bool) -> None:
+    for lines in _batches(_lines(session, entries), 1 if at_once else _TOGETHER):
+        session.output.raw(b"".join(lines))
+
+
+def _lines(session: Session, entries: Iterable[Entry]) -> Iterator[bytes]:
+    if session.as_json:
+        from fsm.codec.entries import entry_to_line
+
+        for entry in entries:
+            yield entry_to_line(entry) + b"\n"
+    else:
+        for entry in entries:
+            yield entry_line(entry).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _batches(lines: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    for line in lines:
+        batch.append(line)
+        if len(batch) >= size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,98 @@
+"""``cronfsm next``: the due times of a job after some time."""
+
+from __future__ import annotations
+
+import click
+
+from fsm.cli.context import Session
+from fsm.cli.group import Command
+from fsm.cli.lookup import known_job
+from fsm.cli.runjson import instant
+from fsm.cli.tables import Column
+from fsm.cli.times import read_time, relative
+from fsm.cli.words import quoted
+from fsm.instants import Instant, as_datetime
+from fsm.model.job import Job
+from fsm.model.stream import JobState
+
+MOST = 10_000
+"""Due times that one call lists; more than anyone reads, and still a second's work."""
+
+
+@click.command(
+    "next",
+    cls=Command,
+    examples=["cronfsm next backup", "cronfsm next backup -n 3 --from '2027-03-28 00:00'", "cronfsm next backup --json"],
+)
+@click.argument("job", metavar="JOB")
+@click.option("-n", "count", type=click.IntRange(1, MOST), default=5, show_default=True, help="How many.")
+@click.option("--from", "from_", metavar="TIME", help="After this time [default: now].")
+@click.pass_obj
+def next_command(session: Session, job: str, count: int, from_: str | None) -> None:
+    """When JOB is due next, in its own time zone and in UTC.
+
+    A TIME is an instant (2026-12-01T09:00:00Z), a local time ("2026-12-01 09:00" or 09:00), or a length from now (2h).
+    """
+    state = known_job(session.journal, job)
+    definition = state.definition
+    assert definition is not None  # known_job finds jobs that are defined
+    now = session.now()
+    after = now if from_ is None else read_time(from_, now, ahead=True)
+    times = due_times(state, definition, after, count)
+    if session.as_json:
+        session.output.document([{"utc": instant(at), "local": local_text(at, definition)} for at in times])
+    else:
+        _print(session, state, definition, times, now)
+
+
+def _print(session: Session, state: JobState, job: Job, times: list[Instant], now: Instant) -> None:
+    if not times:
+        session.output.text(_never(job))
+        return
+    from fsm.planning.zones import to_local
+
+    columns = [Column(f"LOCAL ({job.timezone})"), Column("UTC"), Column("FROM NOW")]
+    rows = [
+        [
+            f"{to_local(at, job.timezone):%a %Y-%m-%d %H:%M:%S %Z}",
+            f"{as_datetime(at):%Y-%m-%d %H:%M:%S}",
+            relative(at, now),
+        ]
+        for at in times
+    ]
+    session.output.table(columns, rows)
+    if not job.enabled:
+        session.output.text(f"\n{job.name} is disabled: at none of these times it will run.")
+    elif state.paused:
+        mend = f"cronfsm resume {quoted(job.name)}"
+        session.output.text(f"\n{job.name} is paused: these times are refused until it is resumed ({mend}).")
+
+
+def _never(job: Job) -> str:
+    if job.schedule is None:
+        return f"{job.name} has no schedule; it runs by hand only (cronfsm run {quoted(job.name)})."
+    return f"{job.name} ({job.schedule}) is never due after that time."
+
+
+def due_times(state: JobState, job: Job, after: Instant, count: int) -> list[Instant]:
+    """The next `count` due times after an instant, fewer where no more come."""
+    from fsm.planning.schedule import timetable
+
+    if job.schedule is None:
+        return []
+    table = timetable(job.schedule, job.timezone)
+    times: list[Instant] = []
+    for _ in range(count):
+        due = table.next_after(after, state.anchor)
+        if due is None:
+            break
+        times.append(due)
+        after = due
+    return times
+
+
+def local_text(at: Instant, job: Job) -> str:
+    """RFC 3339 with the offset of the job's zone, and microseconds."""
+    from fsm.planning.zones import to_local
+
+    return to_local(at, job.timezone).isoformat(timespec="microseconds")

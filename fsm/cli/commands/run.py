@@ -1,0 +1,115 @@
+"""``cronfsm run``: a run by hand, through the same path as every other run."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from fsm.cli.context import Session
+from fsm.cli.exits import Exit, exit_of_state
+from fsm.cli.group import Command
+from fsm.cli.lookup import known_job
+from fsm.cli.output import note
+from fsm.cli.runjson import blocker_json, run_json
+from fsm.cli.settling import settler
+from fsm.cli.times import relative, span, stamp
+from fsm.cli.words import REFUSAL_TEXT, ending, quoted
+from fsm.client.engine import Engine
+from fsm.model.entries import Refused
+from fsm.model.run import Run, run_id
+
+STARTED_WITHIN = 1.0
+"""Seconds between two questions whether a scheduler is up, while one waits for a run."""
+
+
+class Interrupted(click.Abort):
+    """Ctrl-C while waiting; carries the sentence to say."""
+
+
+@click.command("run", cls=Command, examples=["cronfsm run backup", "cronfsm run backup --wait", "cronfsm run backup --json"])
+@click.argument("job", metavar="JOB")
+@click.option("--wait", is_flag=True, help="Wait for its end, and end with its result: 0, 1, or 124 (timed out).")
+@click.pass_obj
+def run_command(session: Session, job: str, wait: bool) -> int:
+    """Ask for a run of JOB now, whatever its schedule says.
+
+    The run is in the history before the answer is printed. Where another run of the job is in the way, the answer is a
+    refusal that names it, and the exit code 75. A scheduler (cronfsm serve) starts it; without one, it waits.
+    """
+    engine = session.engine()
+    known_job(engine.journal, job)
+    answer = engine.request(job)
+    if isinstance(answer, Refused):
+        return _refused(session, job, answer)
+    if session.served() is None:
+        note(
+            f"no scheduler is up on {session.folder_path}; {answer.id} waits for one until {stamp(answer.start_by.utc)} "
+            f"({relative(answer.start_by.utc, session.now())}). To start one: cronfsm serve"
+        )
+    if wait:
+        return _wait(session, engine, answer)
+    if session.as_json:
+        session.output.document(_enqueued(answer))
+    else:
+        session.output.text(f"{answer.id} is {session.output.paint_state(answer.state)}.")
+    return Exit.DONE
+
+
+def _enqueued(run: Run) -> dict[str, object]:
+    return {"ok": True, "enqueued": True, "run_id": run.id, "state": run.state}
+
+
+def _refused(session: Session, job: str, refusal: Refused) -> int:
+    by = refusal.blocked_by
+    if session.as_json:
+        session.output.document(
+            {"ok": True, "ran": False, "reason": refusal.reason, "blocked_by": blocker_json(job, refusal)}
+        )
+        return Exit.REFUSED
+    text = f"{job} takes no run now ({refusal.reason}): {REFUSAL_TEXT[refusal.reason]}."
+    if by is not None:
+        blocker = run_id(job, by.number)
+        until = f", until {stamp(by.deadline)} at the latest" if by.deadline is not None else ""
+        text = (
+            f"{job} takes no run now ({refusal.reason}): {blocker} is {by.state} since {span(by.age_us)}{until}.\n"
+            f"To end it: cronfsm cancel {quoted(blocker)}"
+        )
+    session.output.text(text)
+    return Exit.REFUSED
+
+
+def _wait(session: Session, engine: Engine, run: Run) -> int:
+    from fsm.client.waiting import wait_for_end
+
+    if not session.as_json:
+        note(f"waiting for {run.id} (Ctrl-C stops waiting, not the run)")
+    try:
+        ended = wait_for_end(engine.journal, run.job, run.number, pause=time.sleep, tend=_Tending(session).tend)
+    except KeyboardInterrupt:
+        now = engine.find(run.id)
+        if session.as_json:
+            session.output.document({**_enqueued(now), "run": run_json(now)})
+        raise Interrupted(f"stopped waiting; {run.id} is {now.state} and goes on") from None
+    if session.as_json:
+        session.output.document({**_enqueued(ended), "run": run_json(ended)})
+    else:
+        text = f"{ended.id} {ending(ended)}."
+        session.output.text(session.output.paint_state(ended.state, text) + (f"\n{ended.error}" if ended.error else ""))
+    return exit_of_state(ended.state)
+
+
+class _Tending:
+    """While no scheduler is up, a run that is waited for is tended here, so that the wait has an end, too."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._settler = settler(session)
+        self._ask_at = 0.0
+
+    def tend(self, run: Run) -> None:
+        """Called every 100 ms; looks once a second."""
+        if time.monotonic() >= self._ask_at:
+            self._ask_at = time.monotonic() + STARTED_WITHIN
+            if self._session.served() is None:
+                self._settler.tend(run)

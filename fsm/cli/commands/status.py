@@ -1,0 +1,120 @@
+"""``cronfsm status``: is a scheduler up, and what is there to do?"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from fsm.cli.context import Session
+from fsm.cli.group import Command
+from fsm.cli.runjson import Json, instant
+from fsm.cli.times import relative, span, stamp
+from fsm.cli.words import about_size
+from fsm.client.settings import max_running
+from fsm.instants import Instant
+from fsm.model.run import Run
+from fsm.model.states import OPEN, State
+from fsm.ports import JobSummary, RunQuery
+
+if TYPE_CHECKING:
+    from fsm.scheduler.lock import Served
+
+
+@click.command("status", cls=Command, examples=["cronfsm status", "cronfsm status --json | jq .pid"])
+@click.pass_obj
+def status_command(session: Session) -> None:
+    """Whether a scheduler is up, since when, and what it has to do."""
+    found = _Found(session)
+    if session.as_json:
+        session.output.document(found.as_json())
+    else:
+        session.output.text(found.as_text(session.now()))
+
+
+class _Found:
+    """What was found, read once."""
+
+    def __init__(self, session: Session) -> None:
+        journal = session.journal
+        self.folder = session.folder_path
+        self.served: Served | None = session.served()
+        self.jobs: list[JobSummary] = journal.jobs()
+        self.open_runs: list[Run] = journal.runs(RunQuery(states=OPEN))
+        self.busy_jobs = len(journal.busy_jobs())
+        self.max_running = max_running(journal)
+        self.last_entry, self.epoch = journal.last_id(), journal.epoch()
+        self.journal_bytes = _size(session.folder_path)
+
+    def next(self) -> tuple[Instant, str] | None:
+        """The next due time of a job that is not paused."""
+        return min(
+            ((s.next_due, s.state.job) for s in self.jobs if s.next_due is not None and not s.state.paused),
+            default=None,
+        )
+
+    def count(self, state: State) -> int:
+        return sum(1 for run in self.open_runs if run.state is state)
+
+    @property
+    def paused(self) -> int:
+        return sum(1 for s in self.jobs if s.state.paused)
+
+    @property
+    def disabled(self) -> int:
+        return sum(1 for s in self.jobs if s.state.definition is not None and not s.state.definition.enabled)
+
+    def as_json(self) -> Json:
+        due = self.next()
+        return {
+            "pid": self.served.pid if self.served is not None else None,
+            "up": self.served is not None,
+            "since": instant(self.served.since) if self.served is not None else None,
+            "data_dir": self.folder,
+            "jobs": len(self.jobs),
+            "paused": self.paused,
+            "disabled": self.disabled,
+            "open_runs": len(self.open_runs),
+            "running": self.count(State.RUNNING),
+            "queued": self.count(State.QUEUED),
+            "busy_jobs": self.busy_jobs,
+            "max_running": self.max_running,
+            "next_due": instant(due[0]) if due is not None else None,
+            "next_job": due[1] if due is not None else None,
+            "journal_bytes": self.journal_bytes,
+            "last_entry": self.last_entry,
+            "epoch": self.epoch,
+        }
+
+    def as_text(self, now: Instant) -> str:
+        apart = [f"{number} {word}" for number, word in ((self.paused, "paused"), (self.disabled, "disabled")) if number]
+        running, queued = self.count(State.RUNNING), self.count(State.QUEUED)
+        due = self.next()
+        lines = {
+            "Scheduler": self._scheduler(now),
+            "Jobs": f"{len(self.jobs)}" + (f", of them {' and '.join(apart)}" if apart else ""),
+            "Open runs": f"{running} running (at most {self.max_running}), {queued} queued",
+            "Next due": f"{due[1]} at {stamp(due[0])} ({relative(due[0], now)})" if due is not None else "nothing",
+            "Journal": f"{self.last_entry} entries, {about_size(self.journal_bytes)}",
+            "Data folder": self.folder,
+        }
+        return "\n".join(f"{name:<12} {text}" for name, text in lines.items())
+
+    def _scheduler(self, now: Instant) -> str:
+        if self.served is None:
+            return "not up; nothing is started until one is: cronfsm serve"
+        pid = f"pid {self.served.pid}" if self.served.pid is not None else "its pid is not known"
+        since = self.served.since
+        return f"up, {pid}" + (f", since {stamp(since)} ({span(now - since)})" if since is not None else "")
+
+
+def _size(folder: str) -> int:
+    """Bytes of the journal and its write-ahead log."""
+    total = 0
+    for name in ("journal.db", "journal.db-wal"):
+        try:
+            total += os.path.getsize(os.path.join(folder, name))
+        except OSError:
+            continue  # there is none
+    return total

@@ -1,0 +1,97 @@
+"""An entry of the journal in one line for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fsm.cli.tables import plain
+from fsm.cli.times import local, span, stamp
+from fsm.cli.words import signal_name
+from fsm.model.entries import (
+    Checkpoint,
+    Ended,
+    Entry,
+    JobPaused,
+    JobPut,
+    JobRemoved,
+    JobResumed,
+    Queued,
+    Refused,
+    Released,
+    SchedulerAlive,
+    SchedulerDown,
+    SchedulerSettings,
+    SchedulerUp,
+    Started,
+)
+from fsm.model.run import run_id
+
+
+def entry_line(entry: Entry) -> str:
+    """``#812  2026-11-20 03:00:00.004  backup/42  queued by its schedule  (scheduler)``."""
+    at = local(entry.at)
+    about = entry.job if entry.run is None else run_id(entry.job, entry.run)
+    what = _SAY[type(entry.body)](entry.body, entry.job)
+    when = f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d} {at:%Z}"
+    return plain(f"#{entry.id:<6} {when}  {about:<16}  {what}  [{entry.actor}]")
+
+
+def _put(body: JobPut, _: str) -> str:
+    return f"defined as version {body.version}, from {body.source}"
+
+
+def _queued(body: Queued, _: str) -> str:
+    for_ = f" for {stamp(body.scheduled_for)}" if body.scheduled_for is not None else ""
+    again = f", attempt {body.attempt}" if body.attempt > 1 else ""
+    return f"queued ({body.cause}){for_}{again}, to start by {stamp(body.start_by.utc)}"
+
+
+def _started(body: Started, _: str) -> str:
+    return f"started by arming {body.arming.nonce} (pid {body.arming.pid}), to run until {stamp(body.run_by.utc)}"
+
+
+def _ended(body: Ended, _: str) -> str:
+    parts = [f"{body.trigger} ({body.reason})"]
+    if body.exit_code is not None:
+        parts.append(f"exit {body.exit_code}")
+    if body.signal is not None:
+        parts.append(signal_name(body.signal))
+    if body.error:
+        parts.append(body.error)
+    return ", ".join(parts)
+
+
+def _released(body: Released, _: str) -> str:
+    late = f", {body.note}" if body.note else ""
+    return f"slot free, by {body.evidence}{late}"
+
+
+def _refused(body: Refused, job: str) -> str:
+    times = f"{body.count} times from {stamp(body.first)} to {stamp(body.last)}"
+    which = f"{stamp(body.first)}" if body.count == 1 else times
+    by = body.blocked_by
+    blocker = f": {run_id(job, by.number)} is {by.state} since {span(by.age_us)}" if by is not None else ""
+    return f"refused ({body.reason}) {which}{blocker}"
+
+
+def _up(body: SchedulerUp, _: str) -> str:
+    return f"up, epoch {body.epoch}, pid {body.pid}, version {body.version}, max_running {body.max_running}"
+
+
+_SAY: dict[type[object], Callable[[Any, str], str]] = {
+    JobPut: _put,
+    JobPaused: lambda body, job: "paused",
+    JobResumed: lambda body, job: "resumed",
+    JobRemoved: lambda body, job: "removed",
+    Queued: _queued,
+    Started: _started,
+    Ended: _ended,
+    Released: _released,
+    Refused: _refused,
+    Checkpoint: lambda body, job: f"checkpoint of {body.count} entries",
+    SchedulerUp: _up,
+    SchedulerAlive: lambda body, job: "alive",
+    SchedulerDown: lambda body, job: f"down: {body.reason}",
+    SchedulerSettings: lambda body, job: f"max_running {body.max_running}",
+}

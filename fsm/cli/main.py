@@ -1,0 +1,113 @@
+"""The entry point: the group, and the one place where errors become a sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+import fsm
+from fsm.cli.context import Session
+from fsm.cli.exits import Exit, exit_of
+from fsm.cli.group import Group
+from fsm.cli.output import complain
+from fsm.errors import CronfsmError
+
+
+@click.command(
+    cls=Group,
+    name="cronfsm",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Every command has its own help: cronfsm COMMAND --help",
+)
+@click.version_option(fsm.__version__, prog_name="cronfsm", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Scheduled runs that always end and never overlap, whatever crashes."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and end the process with its exit code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str], session: Session | None = None) -> int:
+    """Run one command; the result is its exit code. No exception leaves this, unless ``--debug`` asks for it."""
+    session = session or Session()
+    _forgiving_streams()
+    try:
+        _check_text(arguments)
+        code = cli.main(list(arguments), prog_name="cronfsm", obj=session, standalone_mode=False)
+        sys.stdout.flush()
+    except (click.Abort, KeyboardInterrupt) as stop:
+        sentence = str(stop)
+        if sentence:
+            complain(sentence)
+        return Exit.INTERRUPTED
+    except click.ClickException as error:
+        if session.debug and not isinstance(error, click.UsageError):
+            raise
+        complain(_usage(error))
+        return Exit.USAGE
+    except SystemExit as end:  # click's own answer to a closed pipe
+        return _closed_pipe() if end.code == 1 else int(end.code or 0)
+    except BrokenPipeError:
+        return _closed_pipe()
+    except CronfsmError as error:
+        if session.debug:
+            raise
+        complain(str(error))
+        return exit_of(error)
+    except Exception as error:
+        if session.debug:
+            raise
+        complain(_unforeseen(error))
+        return Exit.USAGE if isinstance(error, OSError) else Exit.BUG
+    finally:
+        session.close()
+    return code if isinstance(code, int) else Exit.DONE
+
+
+def _forgiving_streams() -> None:
+    """A name that the terminal's encoding does not have is written out; it is no reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _check_text(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise click.UsageError(f"{argument!r} is not UTF-8 text") from None
+
+
+def _usage(error: click.ClickException) -> str:
+    """One sentence, and where the right usage is written."""
+    sentence = error.format_message()
+    sentence = sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() else sentence
+    context = getattr(error, "ctx", None)
+    if isinstance(error, click.UsageError) and context is not None:
+        sentence = f"{sentence.rstrip('.')}; see: {context.command_path} --help"
+    return sentence
+
+
+def _unforeseen(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return (f"{error.filename}: " if error.filename else "") + error.strerror
+    return (
+        f"this is a mistake in cronfsm itself: {type(error).__name__}: {error}\n"
+        "run the same with --debug to see where, and please report it"
+    )
+
+
+def _closed_pipe() -> int:
+    """The reader had enough (``| head``): no fault of anyone. Nothing may be written any more, not even at exit."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 1)
+    os.close(devnull)
+    return Exit.DONE

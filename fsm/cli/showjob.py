@@ -1,0 +1,92 @@
+"""Everything about one job: its definition, what it does, when it is due, how it went lately."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from fsm.cli.commands.next import due_times
+from fsm.cli.commands.runs import run_columns, run_row
+from fsm.cli.context import Session
+from fsm.cli.runjson import instant, run_json
+from fsm.cli.times import relative, stamp
+from fsm.cli.words import command_line, facts_text, run_sentence
+from fsm.codec.jobs import job_to_dict
+from fsm.instants import Instant, format_duration
+from fsm.model.job import Job
+from fsm.model.run import Run, run_id
+from fsm.model.sizes import format_size
+from fsm.model.stream import JobState
+from fsm.ports import RunQuery
+
+LAST_RUNS = 5
+COUNTED = 1_000
+"""The newest runs that are counted by state: the question is how it went lately, not in a million runs."""
+
+
+def show_job(session: Session, state: JobState) -> None:
+    """Print it."""
+    job = state.definition
+    assert job is not None  # whoever calls has looked
+    now = session.now()
+    newest = session.journal.runs(RunQuery(state.job, limit=COUNTED))
+    ticks = due_times(state, job, now, 3) if job.enabled else []
+    if session.as_json:
+        session.output.document(_json(state, job, newest, ticks))
+        return
+    session.output.text(facts_text(_facts(state, job, ticks, now)))
+    if newest:
+        counts = Counter(run.state for run in newest).most_common()
+        which = f", of the newest {len(newest):,}" if state.last_number > len(newest) else ""
+        words = ", ".join(f"{number} {word}" for word, number in counts)
+        session.output.text(f"\n{state.last_number:,} runs so far{which}: {words}\n")
+        session.output.table(run_columns(now), [run_row(run, now) for run in newest[:LAST_RUNS]])
+
+
+def _json(state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Instant]) -> dict[str, object]:
+    return {
+        "name": state.job,
+        "definition": job_to_dict(job),
+        "version": state.version,
+        "source": state.source,
+        "enabled": job.enabled,
+        "paused": state.paused,
+        "next_due": [instant(at) for at in ticks],
+        "runs": state.last_number,
+        "states": dict(Counter(str(run.state) for run in newest)),
+        "states_of_newest": len(newest),
+        "slot_held_by": None if state.slot is None else run_id(state.job, state.slot),
+        "open_run": run_json(state.open_runs[0]) if state.open_runs else None,
+        "last_runs": [run_json(run) for run in newest[:LAST_RUNS]],
+    }
+
+
+def _facts(state: JobState, job: Job, ticks: Sequence[Instant], now: Instant) -> list[tuple[str, str]]:
+    facts = [("Job", state.job), ("State", _word(state, job)), ("Command", command_line(job))]
+    facts.append(("Schedule", f"{job.schedule}, in {job.timezone}" if job.schedule else "none: it runs by hand only"))
+    if ticks:
+        facts.append(("Next due", f"{stamp(ticks[0])} ({relative(ticks[0], now)})"))
+        facts += [("", stamp(at)) for at in ticks[1:]]
+    facts += [("Open run", run_sentence(run, now)) for run in state.open_runs]
+    holder = state.holder
+    if holder is not None and holder.state.terminal:
+        facts.append(("Slot", f"held by {holder.id}, which has ended: something of it may still be alive"))
+    grace = f", then TERM, and KILL after {format_duration(job.grace_us)}"
+    facts += [
+        ("Timeout", format_duration(job.timeout_us) + grace),
+        ("Start within", format_duration(job.start_within_us)),
+        ("Overlap", str(job.overlap)),
+        ("Catch up", f"{job.catch_up}, within {format_duration(job.catch_up_within_us)}"),
+        ("Output limit", format_size(job.output_limit)),
+    ]
+    if job.cwd is not None:
+        facts.append(("Folder", job.cwd))
+    facts += [("Environment" if not place else "", f"{name}={text}") for place, (name, text) in enumerate(job.env)]
+    facts.append(("Defined", f"version {state.version}, from {state.source}"))
+    return facts
+
+
+def _word(state: JobState, job: Job) -> str:
+    if not job.enabled:
+        return "disabled: it has no ticks"
+    return "paused: its ticks are refused" if state.paused else "enabled"

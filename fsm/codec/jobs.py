@@ -1,0 +1,91 @@
+"""A job as plain data with the keys of the jobs file: for the journal, for ``--json``, for differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import orjson
+from attrs import fields
+
+from fsm.errors import BadValue
+from fsm.instants import format_duration
+from fsm.model.job import Job
+from fsm.model.sizes import format_size
+
+KEYS: dict[str, str] = {field.alias or field.name: field.name for field in fields(Job)}
+"""Key of the jobs file -> name of the attribute of `Job`, in the order in which keys are shown."""
+
+NOT_SET = "not set"
+"""What `job_diff` says for a key without a value."""
+
+_AS_DATA: dict[str, Callable[[Any], object]] = {
+    "command": list,
+    "timeout": format_duration,
+    "start_within": format_duration,
+    "grace": format_duration,
+    "catch_up_within": format_duration,
+    "env": dict,
+    "output_limit": format_size,
+    "overlap": str,
+    "catch_up": str,
+}
+
+
+def job_to_dict(job: Job) -> dict[str, object]:
+    """The job under the keys of the jobs file, durations and sizes as text, what is None left out.
+
+    Defaults are written out, so that a stored job stays what it was when a later version has other defaults.
+    """
+    data: dict[str, object] = {}
+    for key, name in KEYS.items():
+        value = getattr(job, name)
+        if value is not None:
+            as_data = _AS_DATA.get(key)
+            data[key] = as_data(value) if as_data else value
+    return data
+
+
+def job_from_dict(data: Mapping[str, object]) -> Job:
+    """The job that `job_to_dict` wrote, or one from any mapping with its keys.
+
+    Raises `BadValue` for an unknown key (and names the nearest one), a missing name, or a value that a job
+    cannot have. Whether its schedule can be read is `fsm.planning.schedule`'s to say.
+    """
+    unknown = [key for key in data if key not in KEYS]
+    if unknown:
+        raise BadValue("; ".join(unknown_key(key, KEYS) for key in unknown))
+    if "name" not in data:
+        raise BadValue("a job needs a name")
+    return Job(**data)  # type: ignore[arg-type]  # its converters and validators check each value
+
+
+def unknown_key(key: object, known: Iterable[str]) -> str:
+    """The sentence for a key that does not exist."""
+    nearest = get_close_matches(str(key)[:100], list(known), n=1)
+    return f'there is no key "{key}"' + (f' (did you mean "{nearest[0]}"?)' if nearest else "")
+
+
+def job_diff(old: Job, new: Job) -> list[tuple[str, str, str]]:
+    """What is different, key by key: (key, old value, new value) as text, in the order of the keys.
+
+    Environment variables are compared one by one, as ``env.NAME``.
+    """
+    before, after = _flat(old), _flat(new)
+    keys = [*before, *(key for key in after if key not in before)]
+    order = list(KEYS)
+    keys.sort(key=lambda key: order.index(key.partition(".")[0]))  # stable: variables keep their own order
+    return [
+        (key, before.get(key, NOT_SET), after.get(key, NOT_SET)) for key in keys if before.get(key) != after.get(key)
+    ]
+
+
+def _flat(job: Job) -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in job_to_dict(job).items():
+        if key == "env":
+            flat |= {f"env.{name}": text for name, text in job.env}
+        else:
+            flat[key] = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return flat

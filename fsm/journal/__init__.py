@@ -1,0 +1,1 @@
+"""The journal: streams of entries, and the projection that is kept with them. In memory, and in SQLite."""

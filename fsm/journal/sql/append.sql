@@ -1,0 +1,77 @@
+-- Statements of the write path. Each begins with its name.
+
+-- name: begin
+BEGIN IMMEDIATE
+
+-- name: commit
+COMMIT
+
+-- name: rollback
+ROLLBACK
+
+-- name: epoch
+SELECT epoch FROM meta
+
+-- name: set_epoch
+UPDATE meta SET epoch = ?
+
+-- name: last_id
+SELECT coalesce(max(id), 0) FROM entries
+
+-- name: tip
+SELECT seq, last_hash FROM jobs WHERE job = ?
+
+-- name: length
+SELECT seq FROM jobs WHERE job = ?
+
+-- name: open_stream
+INSERT INTO jobs (job, seq, last_hash, defined, version, source, paused, last_number)
+VALUES (?, 0, ?, 0, 0, '', 0, 0)
+
+-- name: entry
+INSERT INTO entries (id, job, seq, at, actor, node, epoch, kind, run, trigger, source, target, reason, body,
+                     prev_hash, hash)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: advance
+UPDATE jobs SET seq = ?, last_hash = ?, last_number = ?, slot = ? WHERE job = ?
+
+-- name: refold
+UPDATE jobs
+   SET seq = ?, last_hash = ?, last_number = ?, slot = ?, defined = ?, version = ?, source = ?, anchor = ?,
+       paused = ?, accounted_to = ?, refusal = ?, refused_at = ?
+ WHERE job = ?
+
+-- name: due
+UPDATE jobs SET next_due = ? WHERE job = ?
+
+-- name: definition
+INSERT INTO definitions (job, version, definition) VALUES (?, ?, ?)
+
+-- name: queued
+INSERT INTO runs (job, number, state, cause, version, attempt, queued_at, start_by_utc, start_by_boot,
+                  start_by_boot_id, scheduled_for, retry_of, first_seq)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: started
+UPDATE runs
+   SET state = ?, started_at = ?, run_by_utc = ?, run_by_boot = ?, run_by_boot_id = ?, reap_by_utc = ?,
+       reap_by_boot = ?, reap_by_boot_id = ?, arming_nonce = ?, arming_boot_id = ?, arming_pid = ?,
+       arming_pid_start = ?, arming_in_process = ?, arming_cgroup = ?
+ WHERE job = ? AND number = ?
+
+-- name: ended
+UPDATE runs SET state = ?, reason = ?, started_at = ?, ended_at = ?, exit_code = ?, signal = ?, error = ?
+ WHERE job = ? AND number = ?
+
+-- name: came_out
+UPDATE runs SET exit_code = ?, signal = ? WHERE job = ? AND number = ?
+
+-- name: drop_jobs
+DELETE FROM jobs
+
+-- name: drop_runs
+DELETE FROM runs
+
+-- name: drop_definitions
+DELETE FROM definitions

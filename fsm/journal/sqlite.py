@@ -1,0 +1,180 @@
+"""The journal in one SQLite file: `SqliteJournal`. What it holds and refuses stands in sql/schema.sql."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+import apsw
+
+from fsm.errors import BadValue, JournalUnusable
+from fsm.instants import Instant
+from fsm.journal import sqlite_reads as reads
+from fsm.journal.sqlite_store import BUSY_TIMEOUT, Store
+from fsm.journal.sqlite_trouble import trouble
+from fsm.journal.statements import statements
+from fsm.model.entries import Entry
+from fsm.model.job import Job
+from fsm.model.run import Run
+from fsm.model.stream import JobState
+from fsm.ports import Append, Appended, JobSummary, RunQuery
+
+if TYPE_CHECKING:
+    from fsm.journal.sqlite_writes import Writer
+
+_T = TypeVar("_T")
+_SQL = statements("append")
+
+
+class SqliteJournal:
+    """`fsm.ports.Journal` in the file `path`, which is made if it is missing, unless `read_only`.
+
+    `node` is the name of this machine that entries carry (its host name if left out). An append waits at most
+    `busy_timeout_us` microseconds for another process's, then raises `JournalBusy`. For one thread at a time; a
+    second thread opens a journal of its own. Raises `JournalUnusable` for a file that cannot be used, and says why.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        node: str | None = None,
+        read_only: bool = False,
+        busy_timeout_us: int = BUSY_TIMEOUT,
+    ) -> None:
+        self._node = os.uname().nodename if node is None else node
+        self._store = Store(path, read_only=read_only, busy_timeout_us=busy_timeout_us)
+
+    @property
+    def path(self) -> str:
+        """The file's absolute path."""
+        return self._store.path
+
+    @cached_property
+    def _writer(self) -> Writer:
+        # Loads the machine, the codec and the calendar, which whoever only reads does without.
+        from fsm.journal.sqlite_writes import Writer
+
+        return Writer(self._store.execute, self._node)
+
+    def append(self, batch: Sequence[Append], *, epoch: int | None = None) -> list[Appended]:
+        """See `fsm.ports.Journal.append`."""
+        writer = self._writer
+        return self._change(lambda: writer.append(batch, epoch)) if batch else []
+
+    def rebuild(self) -> None:
+        """See the port. Raises `IllegalEntry` where an entry cannot follow; the projection is what it was then."""
+        self._change(self._writer.rebuild)
+
+    def _change(self, work: Callable[[], _T]) -> _T:
+        """`work` in a transaction of its own, which is undone, all of it, if anything goes wrong."""
+        store = self._store
+        if store.read_only:
+            raise JournalUnusable(store.path, "it was opened for reading only")
+        try:
+            store.execute(_SQL["begin"])
+            done = work()
+            store.execute(_SQL["commit"])
+        except apsw.Error as error:
+            told = store.last_errno()
+            store.roll_back()
+            raise trouble(error, store.path, told) from error
+        except BaseException:
+            store.roll_back()
+            raise
+        return done
+
+    def _ask(self, question: Callable[..., _T], *key: object) -> _T:
+        store = self._store
+        try:
+            store.fresh()
+            return question(store, *key)
+        except apsw.Error as error:
+            raise trouble(error, store.path, store.last_errno()) from error
+
+    def state(self, job: str) -> JobState:
+        """See the port."""
+        return self._ask(reads.state, job)
+
+    def definition(self, job: str, version: int) -> Job:
+        """See the port."""
+        return self._ask(reads.definition, job, version)
+
+    def jobs(self) -> list[JobSummary]:
+        """See the port."""
+        return self._ask(reads.jobs)
+
+    def job_names(self) -> list[str]:
+        """See the port."""
+        return self._ask(reads.names, "job_names")
+
+    def due_times(self, jobs: Iterable[str] | None = None) -> Iterator[tuple[str, Instant]]:
+        """See the port. The soonest first, or in the order asked for."""
+        if jobs is not None:
+            for job in jobs:
+                due = self._ask(reads.due_of, job)
+                if due is not None:
+                    yield job, due
+            return
+        after: tuple[Instant, str] | None = None
+        while page := self._ask(reads.due_page, after):
+            yield from page
+            after = page[-1][1], page[-1][0]
+
+    def busy_jobs(self) -> list[str]:
+        """See the port. By name."""
+        return self._ask(reads.names, "busy_jobs")
+
+    def runs(self, query: RunQuery) -> list[Run]:
+        """See the port. Runs of several jobs queued at the same time come in the reverse order of their ids."""
+        return self._ask(reads.runs, query)
+
+    def run(self, job: str, number: int) -> Run | None:
+        """See the port."""
+        return self._ask(reads.run, job, number)
+
+    def entries(
+        self,
+        *,
+        job: str | None = None,
+        run: int | None = None,
+        after_id: int = 0,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> Iterator[Entry]:
+        """See the port. Memory is bounded; what is appended while one iterates comes along, unless newest first."""
+        if run is not None and job is None:
+            raise BadValue("the entries of a run need its job, too")
+        # Loads cattrs, which whoever reads only the projection does without.
+        from fsm.journal import sqlite_entries as pages
+
+        if job is None:
+            found = pages.all_entries(self._ask, after_id, back=newest_first)
+        elif run is None:
+            found = pages.entries_of_job(self._ask, job, after_id, back=newest_first)
+        else:
+            found = pages.entries_of_run(self._ask, job, run, after_id, back=newest_first)
+        return found if limit is None else islice(found, max(0, limit))
+
+    def head(self, job: str) -> tuple[int, str]:
+        """See the port."""
+        return self._ask(reads.head, job)
+
+    def streams(self) -> list[str]:
+        """See the port."""
+        return self._ask(reads.names, "streams")
+
+    def last_id(self) -> int:
+        """See the port."""
+        return self._ask(reads.number, "last_id")
+
+    def epoch(self) -> int:
+        """See the port."""
+        return self._ask(reads.number, "epoch")
+
+    def close(self) -> None:
+        """See the port."""
+        self._store.close()

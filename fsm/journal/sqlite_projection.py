@@ -1,0 +1,106 @@
+"""The projection's rows, kept in step entry by entry, so that the triggers see the state before each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fsm.codec.entries import GENESIS, entry_from_row
+from fsm.codec.stored_jobs import job_to_text
+from fsm.engine.due import next_due
+from fsm.engine.evolve import evolve, run_after
+from fsm.journal.sqlite_rows import ended_row, queued_row, refold_row, started_row
+from fsm.journal.statements import statements
+from fsm.model.entries import Draft, Ended, Entry, JobPut, Queued, Released, SchedulerUp, Started
+from fsm.model.run import Run
+from fsm.model.stream import JobState
+
+Execute = Callable[..., Any]
+
+_SQL = statements("append")
+_ADVANCE, _REFOLD, _DUE = _SQL["advance"], _SQL["refold"], _SQL["due"]
+_QUEUED, _STARTED, _ENDED, _CAME_OUT = _SQL["queued"], _SQL["started"], _SQL["ended"], _SQL["came_out"]
+
+REBUILD_PAGE = 1_000
+"""Entries that are in memory at once while the projection is rebuilt: some megabytes at most."""
+
+
+def project(
+    execute: Execute,
+    record: Draft | Entry,
+    before: JobState,
+    after: JobState,
+    run: Run | None,
+    last_hash: str,
+    *,
+    due: bool,
+) -> None:
+    """Write what `record` changed. Without `due`, the next due time is left to be reckoned later."""
+    if run is not None:
+        _project_run(execute, record, before, run, after.seq)
+    if (
+        after.definition is before.definition
+        and after.accounted_to == before.accounted_to
+        and after.refusal is before.refusal
+        and after.refused_at == before.refused_at
+        and after.paused is before.paused
+    ):
+        execute(_ADVANCE, (after.seq, last_hash, after.last_number, after.slot, after.job))
+        return
+    execute(_REFOLD, refold_row(after, last_hash))
+    if isinstance(record.body, JobPut):
+        execute(_SQL["definition"], (after.job, after.version, job_to_text(record.body.job)))
+    if due and (after.definition is not before.definition or after.accounted_to != before.accounted_to):
+        execute(_DUE, (next_due(after), after.job))
+
+
+def _project_run(execute: Execute, record: Draft | Entry, before: JobState, run: Run, seq: int) -> None:
+    body = type(record.body)
+    if body is Queued:
+        execute(_QUEUED, queued_row(run, seq))
+    elif body is Started:
+        execute(_STARTED, started_row(run))
+    elif body is Ended:
+        execute(_ENDED, ended_row(run))
+    elif body is Released:
+        was = before.run(run.number)
+        if was is not None and (was.exit_code, was.signal) != (run.exit_code, run.signal):
+            execute(_CAME_OUT, (run.exit_code, run.signal, run.job, run.number))
+
+
+def open_stream(execute: Execute, job: str) -> None:
+    """The row of a stream that has no entry yet."""
+    execute(_SQL["open_stream"], (job, GENESIS))
+
+
+def rebuild(execute: Execute) -> None:
+    """Drop every row of the projection and fold all entries anew, within the caller's transaction.
+
+    Raises `IllegalEntry` at the first entry that cannot follow the ones before it. Memory: the folds of all streams,
+    and a page of entries.
+    """
+    for name in ("drop_jobs", "drop_runs", "drop_definitions"):
+        execute(_SQL[name])
+    page = statements("read")["entries"]
+    states: dict[str, JobState] = {}
+    last_id = epoch = 0
+    while rows := execute(page, (last_id, _NO_ID, REBUILD_PAGE)).fetchall():
+        for row in rows:
+            entry = entry_from_row(row)
+            before = states.get(entry.job)
+            if before is None:
+                before = JobState(entry.job)
+                open_stream(execute, entry.job)
+            after = evolve(before, entry)
+            project(execute, entry, before, after, run_after(before, entry, after), entry.hash, due=False)
+            states[entry.job] = after
+            if isinstance(entry.body, SchedulerUp):
+                epoch = entry.body.epoch
+        last_id = rows[-1][0]
+    for state in states.values():
+        if state.definition is not None:
+            execute(_DUE, (next_due(state), state.job))
+    execute(_SQL["set_epoch"], (epoch,))
+
+
+_NO_ID = (1 << 63) - 1  # above every id

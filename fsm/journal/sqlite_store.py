@@ -1,0 +1,189 @@
+"""Opening a journal's file, making it where there is none, and refusing what is no journal of ours."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import Any
+
+import apsw
+
+from fsm.errors import JournalUnusable, StoreError
+from fsm.instants import SECOND, Duration
+from fsm.journal.sqlite_trouble import trouble
+from fsm.journal.statements import sql_file
+from fsm.lifecycle.table import TABLE
+
+APPLICATION_ID = int.from_bytes(b"cfsm", "big")
+SCHEMA_VERSION = 1
+FORMAT = 1  # of the entries, as fsm.codec.entries has it; a test holds them equal, so that readers need not load it
+
+BUSY_TIMEOUT = Duration(2 * SECOND)
+"""How long an append waits for another process's: a thousand times what one takes, and short enough that a scheduler
+goes on supervising in between."""
+
+_STATEMENTS = 500  # APSW forgets a statement after so many others have run, however few there are: a batch's worth
+_CACHE_KIB = 4_000  # pages of open runs and the ends of some hundred streams; a scheduler's memory is a goal
+_WAL_LIMIT = 8_000_000  # bytes; twice what a checkpoint lets it grow to: after a burst the file shrinks again
+
+# temp_store: a statement's rollback page is 64 KiB of malloc otherwise, at each statement.
+# trusted_schema: a file from elsewhere calls no function of ours with effects.
+_EVERY_CONNECTION = f"""
+PRAGMA synchronous = FULL;
+PRAGMA foreign_keys = OFF;
+PRAGMA recursive_triggers = ON;
+PRAGMA trusted_schema = OFF;
+PRAGMA temp_store = MEMORY;
+PRAGMA cache_size = -{_CACHE_KIB};
+PRAGMA journal_size_limit = {_WAL_LIMIT};
+"""
+
+
+class Store:
+    """One connection to a journal's file, in which `execute` runs a statement.
+
+    A reader creates nothing: where no process has the file open (there is no ``-wal`` beside it), it reads the file
+    as it lies there, and changes over as soon as a writer appears.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, read_only: bool, busy_timeout_us: int = BUSY_TIMEOUT) -> None:
+        self.path = os.path.abspath(path)
+        self.read_only = read_only
+        self._busy_ms = max(1, busy_timeout_us // 1000)
+        self._open()
+
+    def _open(self) -> None:
+        """Connect, and check what is there. Raises `StoreError`; then nothing is left open."""
+        self._frozen = self.read_only and not os.path.exists(f"{self.path}-wal")
+        if self.read_only and not os.path.isfile(self.path):
+            raise JournalUnusable(self.path, "there is no such file")
+        connection: apsw.Connection | None = None
+        try:
+            connection = self.connection = self._connect()
+            self.execute = connection.cursor().execute
+            self._check()
+        except apsw.Error as error:
+            told = 0 if connection is None else self.last_errno()
+            _close(connection)
+            raise trouble(error, self.path, told) from error
+        except StoreError:
+            _close(connection)
+            raise
+
+    def _connect(self) -> apsw.Connection:
+        if self._frozen:
+            quoted = self.path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+            name = f"file://{quoted}?immutable=1"
+            connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+        elif self.read_only:
+            connection = apsw.Connection(self.path, flags=apsw.SQLITE_OPEN_READONLY)
+        else:
+            connection = apsw.Connection(
+                self.path, flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, statementcachesize=_STATEMENTS
+            )
+        connection.set_busy_timeout(self._busy_ms)
+        return connection
+
+    def fresh(self) -> None:
+        """Before a read: where the file was read as it lay there and a writer has come, open it as it is now."""
+        if self._frozen and os.path.exists(f"{self.path}-wal"):
+            _close(self.connection)
+            self._open()
+
+    def _check(self) -> None:
+        if self._is_new():
+            if self.read_only:
+                raise JournalUnusable(self.path, "it is empty: no journal was made in it yet")
+            self._create()
+        self._check_version()
+        if not self.read_only and self.connection.readonly("main"):
+            raise JournalUnusable(
+                self.path, "it may only be read", "write access to the file and to its folder is needed"
+            )
+        self.execute(_EVERY_CONNECTION)
+        if not self.read_only:
+            self._check_wal()
+        self._check_table()
+
+    def _is_new(self) -> bool:
+        return self._header() == (0, 0) and not self.execute("SELECT count(*) FROM sqlite_schema").get
+
+    def _header(self) -> tuple[int, int]:
+        return self.execute("PRAGMA application_id").get, self.execute("PRAGMA user_version").get
+
+    def _create(self) -> None:
+        """Make the schema. If this process stops here, the file is empty still, and new to whoever opens it next."""
+        self._check_wal()
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            if self._is_new():  # or else another process was faster
+                self.execute(sql_file("schema"))
+                self.execute("INSERT INTO meta VALUES (1, ?, 0)", (FORMAT,))
+                for edge in edges():
+                    self.execute("INSERT INTO edges (trigger, source, reason, target) VALUES (?, ?, ?, ?)", edge)
+                self.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                self.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self.execute("COMMIT")
+        except BaseException:
+            self.roll_back()
+            raise
+
+    def _check_version(self) -> None:
+        application, version = self._header()
+        if application != APPLICATION_ID:
+            raise JournalUnusable(self.path, "it is a database of another program", "check the path")
+        if version > SCHEMA_VERSION:
+            raise JournalUnusable(
+                self.path,
+                f"it was written by a newer version of cronfsm (schema {version}, this one knows {SCHEMA_VERSION})",
+                "use that version, or a newer one",
+            )
+        if version < SCHEMA_VERSION:
+            raise JournalUnusable(self.path, f"its schema has version {version}, which never was")
+        found = self.execute("SELECT format FROM meta").get
+        if found != FORMAT:
+            raise JournalUnusable(self.path, f"its entries have format {found}, this version knows {FORMAT}")
+
+    def _check_wal(self) -> None:
+        mode = self.execute("PRAGMA journal_mode = WAL").get
+        if mode != "wal":
+            raise JournalUnusable(
+                self.path, f"its file system has no write-ahead log (SQLite offers {mode})", "use a local disk"
+            )
+
+    def _check_table(self) -> None:
+        found = set(self.execute("SELECT trigger, source, reason, target FROM edges"))
+        if found != set(edges()):
+            raise JournalUnusable(self.path, "the lifecycle table in it is not this program's: somebody changed it")
+
+    def roll_back(self) -> None:
+        """End a transaction that went wrong, where SQLite has not ended it itself."""
+        with suppress(apsw.Error):
+            if self.connection.in_transaction:
+                self.execute("ROLLBACK")
+
+    def last_errno(self) -> int:
+        """The operating system's last error, as SQLite saw it; 0 where there was none."""
+        try:
+            return self.connection.system_errno
+        except apsw.Error:
+            return 0  # it is closed
+
+    def close(self) -> None:
+        """Let go of the file. Closing twice is harmless."""
+        _close(self.connection)
+
+
+def edges() -> list[tuple[str, str, str, str]]:
+    """The lifecycle table as rows of `edges`: trigger, source, reason, target, with '' for none."""
+    return [
+        (str(edge.trigger), str(edge.source or ""), str(reason), str(edge.target))
+        for edge in TABLE
+        for reason in sorted(edge.reasons or {""})
+    ]
+
+
+def _close(connection: Any) -> None:
+    if connection is not None:
+        with suppress(apsw.Error):
+            connection.close()

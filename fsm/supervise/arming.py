@@ -1,0 +1,117 @@
+"""From a fresh fork to an armed supervisor: the slot lock, then the files, then the life lock, all before `armed`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from fsm.supervise import mailbox
+from fsm.supervise.armingfile import ArmingFile
+from fsm.supervise.cgroup import Cgroup
+from fsm.supervise.locks import try_lock
+from fsm.supervise.processes import start_of
+from fsm.supervise.sent import SentOrder
+from fsm.supervise.waiting import Waiter, boot_us
+
+_FIRST_PAUSE_US, _LONGEST_PAUSE_US = 1_000, 50_000  # flock can't be waited for beside other things: ask again
+
+
+class NotArmed(Exception):
+    """No supervisor is armed. `busy`: the slot lock was not to be had in time, which is no failure."""
+
+    def __init__(self, error: str, *, busy: bool = False) -> None:
+        self.error, self.busy = error, busy
+        super().__init__(error)
+
+
+class TakenBack(Exception):
+    """Whoever ordered the arming has closed the go pipe: nobody waits for an answer."""
+
+
+class Armed:
+    """What an armed supervisor holds."""
+
+    def __init__(self, slot: int, file: ArmingFile, pid_start: int, cgroup: Cgroup | None) -> None:
+        self.slot, self.file, self.pid_start, self.cgroup = slot, file, pid_start, cgroup
+
+
+def arm(order: SentOrder, go: int, waiter: Waiter) -> Armed:
+    """Take the slot lock, make the files, take the life lock. Raises `NotArmed` or `TakenBack`."""
+    if not order.argv:
+        raise NotArmed("there is nothing to execute")
+    slot = _take_slot(order, go, waiter)
+    try:
+        return _make_files(order, slot)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise NotArmed(f"cannot make the run's files in {order.folder}: {why}") from error
+
+
+def _take_slot(order: SentOrder, go: int, waiter: Waiter) -> int:
+    """Wait for the slot lock until the arm deadline: the run before may need a moment to let it go."""
+    pause = _FIRST_PAUSE_US
+    while True:
+        try:
+            slot = try_lock(order.slot_lock, create=True)
+        except OSError as error:
+            raise NotArmed(f"cannot use the slot lock {order.slot_lock}: {error.strerror}") from error
+        if slot is not None:
+            return slot
+        now = boot_us()
+        if now >= order.arm_by_us:
+            raise NotArmed("the slot lock of the job was not let go in time", busy=True)
+        happened = waiter.wait(min(now + pause, order.arm_by_us))
+        if happened.told_to_end:
+            raise NotArmed("its supervisor was told to end before it was armed")
+        if go in happened.descriptors:
+            raise TakenBack
+        pause = min(2 * pause, _LONGEST_PAUSE_US)
+
+
+def _make_files(order: SentOrder, slot: int) -> Armed:
+    pid_start = start_of(os.getpid()) or 0
+    cgroup = Cgroup(order.cgroup) if order.cgroup else None
+    if cgroup is not None and not cgroup.make():
+        cgroup = None
+    file = None
+    try:
+        os.makedirs(order.folder, mode=0o700, exist_ok=True)
+        file = ArmingFile(
+            order.arming_file,
+            {
+                "job": order.job,
+                "number": order.number,
+                "nonce": order.nonce,
+                "data_id": order.data_id,
+                "pid": os.getpid(),
+                "pid_start": pid_start,
+                "boot_id": order.boot_id,
+                "cgroup": cgroup.path if cgroup else None,
+                "home": order.home,
+            },
+        )
+        mailbox.create(order.mailbox)
+        file.sync()
+        _sync_folders(order.folder)
+    except BaseException:
+        # nothing was armed: leave nothing that looks as if something had been
+        if cgroup is not None:
+            cgroup.remove()
+        if file is not None:
+            for path in (order.arming_file, order.mailbox):
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+            file.close()
+        raise
+    return Armed(slot, file, pid_start, cgroup)
+
+
+def _sync_folders(folder: str) -> None:
+    """A new file is safe once the folder that names it is, up to the one that was there before."""
+    for _ in range(3):  # the run's, the job's, and runs/
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        folder = os.path.dirname(folder)

@@ -1,0 +1,53 @@
+"""Locks: `flock`, never waited for, compared by inode, let go by closing.
+
+`LOCK_UN` would unlock for every process that inherited the descriptor, and POSIX record locks are lost as soon as any
+descriptor of the file is closed: neither is used.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+
+_REPLACED = 8  # somebody who replaces the file this often in a row has other aims than ours
+
+
+def names_file(fd: int, path: str) -> bool:
+    """Whether `path` still names the file that `fd` has open."""
+    try:
+        there = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(fd), there)
+
+
+def lock_open_file(fd: int, *, shared: bool = False) -> bool:
+    """Lock a file that is already open; False if somebody else has it. Raises OSError where locks don't work."""
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def try_lock(path: str, *, shared: bool = False, create: bool = False) -> int | None:
+    """A close-on-exec descriptor that holds the lock on `path`, or None while somebody else does.
+
+    Closing it lets the lock go. Raises FileNotFoundError where there is no file and `create` is not asked for, OSError
+    where locks don't work.
+    """
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
+    for _ in range(_REPLACED):
+        fd = os.open(path, flags, 0o600)
+        try:
+            if not lock_open_file(fd, shared=shared):
+                os.close(fd)
+                return None
+            if names_file(fd, path):
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+    raise OSError(errno.ESTALE, "the lock file is replaced again and again", path)

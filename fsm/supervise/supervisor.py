@@ -1,0 +1,149 @@
+"""The supervisor of one arming: armed, told to go or not, and a report in every case.
+
+States: forked -> armed -> (disarmed | executing -> ending) -> reported. The steps, and what holds if the process
+stops after each, stand in specs/supervision.md. It imports as little as it can, all of it before it is forked.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import NoReturn
+
+from fsm.supervise import mailbox, poke
+from fsm.supervise.arming import Armed, NotArmed, TakenBack, arm
+from fsm.supervise.execution import Execution, Words, not_executed, write_report
+from fsm.supervise.kernel import become_subreaper, set_name
+from fsm.supervise.sent import SentOrder
+from fsm.supervise.waiting import STOP_SIGNAL, Waiter, boot_us, utc_us
+
+_SAY_AGAIN_US = 1_000_000  # a message is only a hint: until a go comes, `armed` is said once a second
+_FULL_AGAIN_US = 20_000  # the channel was full
+_BUSY_PAUSE_US = 20_000  # the mailbox was busy
+_CHANNEL_TRIES, _CHANNEL_PAUSE_S = 50, 0.02  # a second for the last word of a supervisor that could not arm
+
+
+def supervise(raw: bytes, go: int) -> NoReturn:
+    """The life of a supervisor, in the process that was forked for it. Signals are blocked already."""
+    code = 1
+    order = None
+    try:
+        os.setsid()
+        become_subreaper()
+        set_name("cronfsm-run")
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the fork server's children are nobody's zombies; its are ours
+        order = SentOrder.decode(raw)
+        _Supervisor(order, go).run()
+        code = 0
+    except BaseException as error:
+        _note_crash(order, error)
+    finally:
+        os._exit(code)
+
+
+class _Supervisor:
+    def __init__(self, order: SentOrder, go: int) -> None:
+        self._order, self._go = order, go
+        self._waiter = Waiter()
+        self._waiter.add(go)
+        os.set_blocking(go, False)
+
+    def run(self) -> None:
+        try:
+            armed = arm(self._order, self._go, self._waiter)
+        except TakenBack:
+            return
+        except NotArmed as error:
+            self._say_last("not_armed", error=error.error[:200], busy=error.busy)
+            return
+        verdict, run_by_us = self._wait_for_go(armed)
+        self._waiter.remove(self._go)
+        os.close(self._go)
+        if verdict is not None:
+            if armed.cgroup is not None:
+                armed.cgroup.remove()
+            write_report(armed, verdict, {"at_us": utc_us()})
+        else:
+            Execution(self._order, armed, self._waiter, run_by_us, self._say_changed).run()
+        # S12. If the process stops in between: the kernel closes what is left, and the report is complete.
+        os.close(armed.slot)
+        armed.file.close()
+        self._say_changed()
+
+    def _wait_for_go(self, armed: Armed) -> tuple[Words | None, int]:
+        """S4, S5: (None, run_by) to execute, or (verdict, 0) to leave it."""
+        order = self._order
+        say_at = 0
+        while True:
+            now = boot_us()
+            if now >= order.arm_by_us:
+                return self._left("no go came within its arm deadline"), 0
+            if now >= say_at:
+                sent = self._say("armed", pid=os.getpid(), pid_start=armed.pid_start, cgroup=bool(armed.cgroup))
+                say_at = now + (_FULL_AGAIN_US if sent is poke.Sent.FULL else _SAY_AGAIN_US)
+            happened = self._waiter.wait(min(order.arm_by_us, say_at))
+            if happened.told_to_end:
+                return not_executed("reap", "host_stop", None), 0
+            if STOP_SIGNAL in happened.signals:
+                reason = mailbox.stop_in(order.mailbox)
+                if reason is not None:
+                    return not_executed("reap", reason, None), 0
+            if self._go in happened.descriptors:
+                return self._hear()
+
+    def _hear(self) -> tuple[Words | None, int]:
+        """What stands in the go pipe, and whether it may be followed. Stop beats go, however late the go comes."""
+        order = self._order
+        words = os.read(self._go, 256).split()
+        if not words:
+            return self._left("whoever armed it took it back, or ended"), 0
+        if len(words) != 3 or words[:2] != [b"go", order.nonce.encode()] or not words[2].isdigit():
+            return self._left("what it was told is no go for this arming"), 0
+        while True:
+            if boot_us() >= order.arm_by_us:
+                return self._left("the go came after its arm deadline"), 0
+            try:
+                may, reason = mailbox.begin(order.mailbox)
+            except mailbox.Damaged as error:
+                return self._left(str(error)), 0
+            if reason is not None:
+                return not_executed("reap", reason, None), 0
+            if may:
+                return None, int(words[2])
+            if self._waiter.wait(min(order.arm_by_us, boot_us() + _BUSY_PAUSE_US)).told_to_end:
+                return not_executed("reap", "host_stop", None), 0
+
+    @staticmethod
+    def _left(why: str) -> Words:
+        return not_executed("fail", "start_failed", f"not told to go: {why}")
+
+    def _say(self, about: str, **more: object) -> poke.Sent:
+        return poke.send(self._order.poke, {"about": about, "nonce": self._order.nonce, **more})
+
+    def _say_changed(self) -> bool:
+        return self._say("changed") is not poke.Sent.FULL
+
+    def _say_last(self, about: str, **more: object) -> None:
+        for _ in range(_CHANNEL_TRIES):
+            if self._say(about, **more) is not poke.Sent.FULL:
+                return
+            time.sleep(_CHANNEL_PAUSE_S)
+
+
+def _note_crash(order: SentOrder | None, error: BaseException) -> None:
+    """A mistake in this program: leave a trace beside the run. Nothing is judged by it."""
+    lines = [f"{type(error).__name__}: {error}"]
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        lines.append(f"  {code.co_filename}:{trace.tb_lineno} in {code.co_name}")
+        trace = trace.tb_next
+    text = ("\n".join(lines) + "\n").encode("utf-8", "replace")
+    try:
+        path = order.arming_file.removesuffix(".arming") + ".crash" if order is not None else None
+        fd = sys.stderr.fileno() if path is None else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.write(fd, text)
+    except (OSError, ValueError):
+        pass

@@ -1,0 +1,91 @@
+"""What a supervisor waits for: signals, descriptors and one deadline, in one place, without polling."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import time
+
+from fsm.supervise.kernel import SIGNAL_RECORD, boot_timer, set_boot_timer, signal_descriptor
+
+END_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
+"""Whoever sends one of these wants the supervisor to end: it ends its tree first and says `host_stop`."""
+
+STOP_SIGNAL = signal.SIGUSR1
+"""There is something in the mailbox."""
+
+SIGNALS = frozenset({*END_SIGNALS, STOP_SIGNAL, signal.SIGCHLD})
+"""Blocked before the supervisor is forked, so that none of them can ever hit it unprepared."""
+
+_READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
+
+
+def boot_us() -> int:
+    """CLOCK_BOOTTIME in microseconds."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+
+
+def utc_us() -> int:
+    """The wall clock in microseconds."""
+    return time.time_ns() // 1000
+
+
+class Happened:
+    """What ended a wait: the signals that came, and the descriptors that have something to read or are closed."""
+
+    __slots__ = ("descriptors", "signals")
+
+    def __init__(self) -> None:
+        self.signals: set[int] = set()
+        self.descriptors: set[int] = set()
+
+    @property
+    def told_to_end(self) -> bool:
+        """Whether somebody wants this process to end."""
+        return not END_SIGNALS.isdisjoint(self.signals)
+
+
+class Waiter:
+    """One signalfd, one timerfd, one poll."""
+
+    def __init__(self) -> None:
+        self._signals = signal_descriptor(SIGNALS)
+        self._timer = boot_timer()
+        self._set_to: int | None = None
+        self._poll = select.poll()
+        self._poll.register(self._signals, select.POLLIN)
+        self._poll.register(self._timer, select.POLLIN)
+
+    def add(self, fd: int) -> None:
+        """Wait for this descriptor too."""
+        self._poll.register(fd, _READABLE)
+
+    def remove(self, fd: int) -> None:
+        """No more."""
+        self._poll.unregister(fd)
+
+    def wait(self, until_us: int | None) -> Happened:
+        """Wait until something happens, or CLOCK_BOOTTIME (µs) says `until_us`."""
+        if until_us != self._set_to:
+            set_boot_timer(self._timer, until_us)
+            self._set_to = until_us
+        happened = Happened()
+        for fd, _ in self._poll.poll():
+            if fd == self._signals:
+                self._read_signals(happened.signals)
+            elif fd == self._timer:
+                self._set_to = None
+                set_boot_timer(self._timer, None)
+            else:
+                happened.descriptors.add(fd)
+        return happened
+
+    def _read_signals(self, signals: set[int]) -> None:
+        try:
+            records = os.read(self._signals, 16 * SIGNAL_RECORD)
+        except BlockingIOError:
+            return
+        for at in range(0, len(records), SIGNAL_RECORD):
+            signals.add(int.from_bytes(records[at : at + 4], sys.byteorder))

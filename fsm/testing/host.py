@@ -1,0 +1,300 @@
+"""A simulated machine with its schedulers: time, their deaths and returns, and every fault that can be put in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from fsm.errors import Fenced, JournalFull, StoreError
+from fsm.instants import Duration, Instant, parse_duration, parse_instant
+from fsm.journal.memory import MemoryJournal
+from fsm.ports import Appended, Journal
+from fsm.testing import invariants as invariants  # registers the laws
+from fsm.testing.behaviours import Behaviour, succeed
+from fsm.testing.interruptions import Crash, crash
+from fsm.testing.life import Life
+from fsm.testing.supervisor import SimSupervisor
+from fsm.testing.witness import Standing, Witness
+from fsm.testing.world import Step, World
+
+LAG_WEIGHT = 30
+"""How often a lag may count in one delay that a law bounds: a turn has a handful of slow steps for each job."""
+
+
+def _length(text: str | int) -> int:
+    """A duration in microseconds, which may be negative: ``-1h``."""
+    if isinstance(text, str) and text.strip().startswith("-"):
+        return -parse_duration(text.strip()[1:])
+    return parse_duration(text)
+
+
+class Host:
+    """What `Simulation` is made of, but for jobs and runs.
+
+    `journal`, where it is given, must be empty; it is what is durable. At most one scheduler decides at a time; the
+    others are stopped, or about to find out that they are over.
+    """
+
+    def __init__(
+        self,
+        start: str = "2026-03-28T22:00:00Z",
+        seed: int = 0,
+        *,
+        max_running: int = 8,
+        journal: Journal | None = None,
+    ) -> None:
+        self.world = World(parse_instant(start), seed)
+        self.store: Journal = MemoryJournal(node="simulated") if journal is None else journal
+        self.witness = Witness(self.world)
+        self.world.witness = self.witness
+        self.max_running = max_running
+        self._scripts: dict[str, list[tuple[int, tuple[Behaviour, ...]]]] = {}
+        self._lives: list[Life] = []
+        self._failing = 0
+        self._calm_since = 0
+        self._ended_early: list[Life] = []
+        self.restart()
+
+    # ---- time
+
+    @property
+    def now(self) -> Instant:
+        """What the wall clock says."""
+        return self.world.utc
+
+    def advance(self, duration: str | int) -> None:
+        """Let that much time pass, with or without a scheduler."""
+        self._run_to(self.world.t + parse_duration(duration))
+
+    def run_until(self, when: str | int) -> None:
+        """Let time pass until the wall clock says `when`; nothing where it says more already."""
+        utc = parse_instant(when) if isinstance(when, str) else when
+        self._run_to(max(self.world.true_time(utc), self.world.t))
+
+    def jump_clock(self, by: str | int) -> None:
+        """Set the wall clock forward, or back (``-1h``). A scheduler looks at its due times at once."""
+        self.world.jump(_length(by))
+
+    def _run_to(self, until: int) -> None:
+        while True:
+            self._turns()
+            times = [self.world.next_event(), *(life.wakes_at for life in self._lives)]
+            soonest = min((t for t in times if t is not None), default=None)
+            if soonest is None or soonest > until:
+                break
+            self.world.go_to(max(soonest, self.world.t))
+        self.world.go_to(max(until, self.world.t))
+
+    def _turns(self) -> None:
+        """Every scheduler answers what this instant brought."""
+        while True:
+            life = next((life for life in self._lives if life.wants_turn), None)
+            if life is None:
+                return
+            self._as_process(life, life.turn)
+            self.world.go_to(self.world.t)
+
+    def _as_process(self, life: Life, act: Callable[[], None]) -> None:
+        """Let a scheduler process act; a crash, or the word that it is over, ends it."""
+        try:
+            act()
+        except Crash:
+            self._end(life, "the scheduler crashes")
+        except Fenced as fenced:
+            self._end(life, f"the scheduler ends: {fenced}")
+
+    def _end(self, life: Life, why: str) -> None:
+        self.world.note(why)
+        life.die()
+        if life in self._lives:
+            self._lives.remove(life)
+
+    # ---- schedulers
+
+    @property
+    def life(self) -> Life | None:
+        """The newest scheduler, unless it is gone."""
+        return self._lives[-1] if self._lives else None
+
+    @property
+    def up(self) -> bool:
+        """Whether a scheduler is there and not stopped."""
+        return self.life is not None and not self.life.stopped
+
+    def crash(self, at: int | None = None) -> None:
+        """Kill the scheduler: now, or at the `at`-th point between its calls to the world (`interrupt`)."""
+        life = self.life
+        if life is None:
+            return
+        if at is not None:
+            self.interrupt(at, crash)
+        else:
+            self._end(life, "the scheduler is killed")
+
+    def restart(self, after: str | int = 0) -> None:
+        """A new scheduler, under a new epoch; one that is up ends in good order first, a stopped one stays."""
+        life = self.life
+        if life is not None and not life.stopped:
+            self._as_process(life, lambda: life.scheduler.end("restart"))
+            self._end(life, "the scheduler ends in good order")
+        self.advance(after)
+        new = Life(self.world, self.store, self.behaviour, self.max_running, self._before_append, self._appended)
+        self._lives.append(new)
+        self._calm_since = self.world.t
+        self.world.note(f"a scheduler begins (process {len(self._lives)})")
+        try:
+            self._as_process(new, new.begin)
+        except StoreError as trouble:
+            self._end(new, f"the scheduler cannot begin: {trouble}")
+        self._turns()
+
+    def stop_scheduler(self) -> None:
+        """SIGSTOP: it does nothing, and its pipes stay open. `restart` then begins another one (a takeover)."""
+        if self.life is not None:
+            self.world.note("the scheduler is stopped by a signal")
+            self.life.stopped = True
+
+    def continue_scheduler(self) -> None:
+        """SIGCONT to every stopped scheduler; one that has been replaced must find out before it does harm."""
+        for life in self._lives:
+            life.stopped = False
+            life.poked = True
+        self._calm_since = self.world.t
+
+    def interrupt(self, n: int, action: Callable[[], None]) -> None:
+        """Have `action` come at the n-th point from now between the scheduler's calls to the world.
+
+        There is one before and one after each append, arming, go, stop, examination, search, kill and publication.
+        """
+        if self.life is not None:
+            self.life.interruptions.at(n, action)
+
+    def reboot(self, after: str | int = "1m", *, jump: str | int = 0) -> None:
+        """The machine goes down with everything on it, comes back after that long, and starts a scheduler.
+
+        `jump` is by how much its wall clock is then wrong.
+        """
+        for life in list(self._lives):
+            self._end(life, "the scheduler goes down with the machine")
+        self.world.reboot()
+        self.advance(after)
+        if jump:
+            self.jump_clock(jump)
+        self.restart()
+
+    # ---- faults
+
+    def lag(self, step: Step, by: str | int) -> None:
+        """From now on this kind of step takes that long."""
+        self.world.lags[step] = parse_duration(by)
+        self._calm_since = self.world.t
+
+    def fail_appends(self, count: int) -> None:
+        """The disk is full for the scheduler's next `count` appends; 0 makes room at once."""
+        self._failing = count
+
+    def lose_hints(self, count: int) -> None:
+        """The next `count` pokes get lost; the journal and the files still say it all."""
+        self.world.hints_to_lose = count
+
+    def end_faults(self) -> None:
+        """Nothing is slow, full, stopped or lost any more, nothing is about to crash, what is hidden ends."""
+        self.world.lags.clear()
+        self.fail_appends(0)
+        self.lose_hints(0)
+        for life in self._lives:
+            life.interruptions.clear()
+        self.continue_scheduler()
+        for supervisor in list(self.world.everyone()):
+            if supervisor.mute:
+                supervisor.set_mute(False)
+            if supervisor.tree is not None:
+                for process in supervisor.tree.processes:
+                    process.hidden = False
+                if not supervisor.alive:
+                    supervisor.tree.vanish()
+
+    def kill_supervisor(self, job: str, *, whole_tree: bool = False) -> bool:
+        """KILL the job's supervisor; its command dies with it, what that left behind only with `whole_tree`.
+
+        False where there is none.
+        """
+        return self._to_supervisor(job, lambda one: one.die(whole_tree=whole_tree))
+
+    def mute_supervisor(self, job: str, *, holding_mailbox: bool = False) -> bool:
+        """SIGSTOP the job's supervisor, perhaps just while it has its mailbox open. False where there is none."""
+        return self._to_supervisor(job, lambda one: one.set_mute(True, holding_mailbox=holding_mailbox))
+
+    def unmute_supervisor(self, job: str) -> bool:
+        """SIGCONT. False where there is none."""
+        return self._to_supervisor(job, lambda one: one.set_mute(False))
+
+    def host_stop(self, job: str) -> bool:
+        """TERM to the job's supervisor, as when the machine shuts down. False where there is none."""
+        return self._to_supervisor(job, lambda one: one.terminate())
+
+    def damage_report(self, job: str) -> bool:
+        """The report of the job's supervisor becomes unreadable. False where there is none."""
+
+        def damage(supervisor: SimSupervisor) -> None:
+            supervisor.unreadable = True
+            self.world.note(f"{supervisor.run_id}: its report is damaged")
+
+        return self._to_supervisor(job, damage)
+
+    def _to_supervisor(self, job: str, act: Callable[[SimSupervisor], None]) -> bool:
+        living = [one for one in self.world.of_job(job) if one.alive]
+        if living:
+            act(living[-1])
+        return bool(living)
+
+    # ---- what the scheduler's ports come back to
+
+    def script(self, job: str, behaviours: Sequence[Behaviour]) -> None:
+        """One behaviour for each coming run of the job, by number; the last one repeated. Without a script a run
+        succeeds after a second."""
+        if not behaviours:
+            raise ValueError("a script has at least one behaviour")
+        last = self.store.state(job).last_number
+        self._scripts.setdefault(job, []).append((last, tuple(behaviours)))
+
+    def behaviour(self, job: str, number: int) -> Behaviour:
+        """What this run does, whenever and however often it is armed."""
+        for last, behaviours in reversed(self._scripts.get(job, ())):
+            if number > last:
+                return behaviours[min(number - last, len(behaviours)) - 1]
+        return succeed()
+
+    def _before_append(self) -> None:
+        self.world.spend(Step.APPEND)
+        if self._failing > 0:
+            self._failing -= 1
+            self._calm_since = self.world.t
+            raise JournalFull("the simulated disk")
+
+    def _appended(self, results: Sequence[Appended]) -> None:
+        self.witness.appended(results)
+
+    def check(self) -> None:
+        """Raise AssertionError, with what happened, if any law was ever broken or is now.
+
+        A run that is open within its deadline is fine, and so is what only a scheduler that is down could answer.
+        """
+        life = self.life if self.up else None
+        slack = Duration(LAG_WEIGHT * sum(self.world.lags.values()))
+        book = None if life is None else getattr(life.scheduler, "book", None)
+        behind = book is None or book.cursor < self.store.last_id()
+        self.witness.check(
+            Standing(
+                self.world,
+                self.store,
+                self.witness,
+                None if life is None else life.scheduler,
+                None if life is None else life.turned_utc,
+                self.world.t - self._calm_since,
+                slack,
+                behind or (life is not None and life.wants_turn),
+                self._failing > 0 or self.world.t - self._calm_since < Duration(5_000_000),
+                [] if life is None else life.publisher.events,
+                self.store.last_id() if life is None else life.publishes_after,
+            )
+        )

@@ -1,0 +1,142 @@
+"""A whole scheduler on a simulated machine: real scheduler, engine and journal; simulated clock, disk and processes.
+
+>>> from fsm.testing import Simulation, fail, succeed
+>>> sim = Simulation(start="2026-03-28T22:00:00Z")
+>>> sim.add_job(name="backup", schedule="0 3 * * *", timezone="Europe/Berlin", timeout="30m")
+>>> sim.script("backup", [fail(code=3), succeed(after="10m")])
+>>> sim.advance("2d")
+>>> for run in sim.runs("backup"):
+...     print(run.id, run.state, run.scheduled_for, run.exit_code)
+backup/2 succeeded 2026-03-30T01:00:00.000000Z 0
+backup/1 failed 2026-03-29T01:00:00.000000Z 3
+>>> sim.check()
+
+Time jumps from event to event, and nothing takes time unless `lag` says so. What a call of a client brings about is
+answered by the scheduler when time goes on, be it by ``advance("0s")``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fsm.client.engine import Engine
+from fsm.engine.events import event_of
+from fsm.engine.evolve import evolve, run_after
+from fsm.model.entries import Entry, Refused
+from fsm.model.events import LifecycleEvent
+from fsm.model.job import Job
+from fsm.model.states import Actor
+from fsm.model.stream import JobState
+from fsm.ports import Journal, RunQuery
+from fsm.testing.host import Host
+from fsm.testing.interruptions import LAUNCHER_EFFECTS, Crash, Interruptions, crash, journal_of
+from fsm.testing.launcher import SimLauncher
+from fsm.testing.views import Answer, BlockedBy, Refusal, RunView
+
+
+class Simulation(Host):
+    """Jobs and runs on a simulated machine.
+
+    `start` is what the wall clock says, `seed` decides nonces and nothing else, `max_running` is the scheduler's.
+    Clients (`request`, `cancel`, `pause`, …) go through `fsm.Engine`, as the command line does, and work whether or
+    not a scheduler is up. All else that can be done to the machine is in `Host`.
+    """
+
+    def __init__(
+        self,
+        start: str = "2026-03-28T22:00:00Z",
+        seed: int = 0,
+        *,
+        max_running: int = 8,
+        journal: Journal | None = None,
+    ) -> None:
+        super().__init__(start, seed, max_running=max_running, journal=journal)
+        self.client_interruptions = Interruptions()
+        self.engine = Engine(
+            journal_of(self.store, self.client_interruptions, lambda: None, self._appended),
+            clock=self.world,
+            stopper=self.client_interruptions.wrap(SimLauncher(self.world, self.behaviour), LAUNCHER_EFFECTS),
+            poke=self._poke,
+            actor=Actor.CLI,
+        )
+
+    def _poke(self) -> None:
+        if self.world.hints_to_lose > 0:
+            self.world.hints_to_lose -= 1
+            return
+        for life in self._lives:
+            life.poked = True
+
+    # ---- what people do
+
+    def add_job(self, name: str, **keys: Any) -> bool:  # the keys of the jobs file: each is checked by `Job`
+        """Define a job, or change it. False where nothing changed."""
+        return self.engine.define(Job(name, **keys), source="simulation")
+
+    def remove_job(self, job: str) -> None:
+        """Take a job away; its runs end."""
+        self.engine.remove(job)
+
+    def pause(self, job: str) -> bool:
+        """Refuse its ticks from now on."""
+        return self.engine.pause(job)
+
+    def resume(self, job: str) -> bool:
+        """Let its ticks make runs again."""
+        return self.engine.resume(job)
+
+    def request(self, job: str) -> Answer:
+        """Ask for a run now."""
+        answer = self.engine.request(job)
+        if isinstance(answer, Refused):
+            by = BlockedBy.of(job, answer.blocked_by)
+            return Answer(True, ran=False, reason=answer.reason, blocked_by=by)
+        return Answer(True, True, answer.id, answer.state)
+
+    def cancel(self, run: str | RunView, *, dies_at: int | None = None) -> RunView | None:
+        """End an open run. With `dies_at`, the client is killed at that point between its calls to the world; the
+        answer is None then."""
+        run_id = run.id if isinstance(run, RunView) else run
+        if dies_at is not None:
+            self.client_interruptions.at(dies_at, crash)
+        try:
+            return RunView.of(self.engine.cancel(run_id))
+        except Crash:
+            self.world.note(f"a client is killed while it cancels {run_id}")
+            return None
+        finally:
+            self.client_interruptions.clear()
+
+    # ---- what can be seen
+
+    def runs(self, job: str | None = None) -> list[RunView]:
+        """Runs of a job, or of all, newest first, as ``cronfsm runs`` lists them."""
+        return [RunView.of(run) for run in self.store.runs(RunQuery(job))]
+
+    def run(self, run_id: str) -> RunView:
+        """One run. Raises `UnknownRun`."""
+        return RunView.of(self.engine.find(run_id))
+
+    def refusals(self, job: str) -> list[Refusal]:
+        """What was refused and written down, oldest first."""
+        bodies = (entry.body for entry in self.store.entries(job=job))
+        return [Refusal.of(job, body) for body in bodies if isinstance(body, Refused)]
+
+    def journal(self, job: str) -> list[Entry]:
+        """The entries of a job's stream, oldest first."""
+        return list(self.store.entries(job=job))
+
+    def events(self, job: str) -> list[LifecycleEvent]:
+        """The lifecycle events of a job, oldest first, as one who follows the journal hears them.
+
+        `check` holds what the scheduler published to the same list.
+        """
+        state, events = JobState(job), []
+        for entry in self.store.entries(job=job):
+            after = evolve(state, entry)
+            run = run_after(state, entry, after)
+            event = event_of(entry, run) if run is not None else None
+            if event is not None:
+                events.append(event)
+            state = after
+        return events

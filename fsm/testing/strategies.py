@@ -1,0 +1,89 @@
+"""Hypothesis strategies for simulations: jobs, what their runs do, how long things take.
+
+The values are few and close to each other on purpose: races need things to happen at the same time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from fsm.testing.behaviours import (
+    Behaviour,
+    Child,
+    cannot_start,
+    child,
+    fail,
+    hang,
+    ignore_term,
+    refuse,
+    succeed,
+    vanish,
+)
+from fsm.testing.world import Step
+
+RUN_LENGTHS = st.sampled_from(["0s", "1s", "10s", "45s", "2m"])
+"""How long a command runs, about as long as the shortest interval and timeout below."""
+
+ADVANCES = st.sampled_from(["0s", "1s", "10s", "31s", "1m", "3m", "12m"])
+"""How long a rule lets time pass: less than, about, and more than each deadline below."""
+
+LAGS = st.sampled_from(["0s", "10ms", "1s", "4s"])
+"""How long a step may take; four seconds is a bad disk."""
+
+JUMPS = st.sampled_from(["-1h", "-61s", "-1s", "1s", "61s", "1h", "-1d"])
+"""By how much the wall clock may be set."""
+
+POINTS = st.integers(1, 14)
+"""At which of the next points between two calls of a process something comes: a turn seldom has more."""
+
+STEPS = st.sampled_from(list(Step))
+
+
+def children() -> st.SearchStrategy[Child]:
+    """What a command leaves behind."""
+    return st.builds(
+        child,
+        st.sampled_from([None, "5s", "3m"]),
+        ignores_term=st.booleans(),
+        keeps_lock=st.booleans(),
+        hidden=st.sampled_from([False, False, True]),
+    )
+
+
+def behaviours() -> st.SearchStrategy[Behaviour]:
+    """What one run does, the ordinary first: that is what examples shrink to."""
+    leaves = st.lists(children(), max_size=2).map(tuple)
+    return st.one_of(
+        st.builds(succeed, RUN_LENGTHS, leaves=leaves),
+        st.builds(fail, st.sampled_from([1, 75]), RUN_LENGTHS, leaves=leaves),
+        st.builds(fail, st.just(1), RUN_LENGTHS, signal=st.just(11)),
+        st.builds(refuse, RUN_LENGTHS),
+        st.builds(cannot_start, armed=st.booleans()),
+        st.builds(hang),
+        st.builds(ignore_term, leaves=leaves),
+        st.builds(vanish, RUN_LENGTHS),
+    )
+
+
+def scripts() -> st.SearchStrategy[list[Behaviour]]:
+    """What the coming runs of a job do."""
+    return st.lists(behaviours(), min_size=1, max_size=3)
+
+
+def job_keys() -> st.SearchStrategy[dict[str, Any]]:
+    """Keys of the jobs file for one job, but for its name."""
+    return st.fixed_dictionaries(
+        {
+            "schedule": st.sampled_from(
+                [None, "every 20s", "* * * * *", "*/5 * * * *", "30 2 * * *", "at 2026-03-28T22:03:00Z"]
+            ),
+            "timezone": st.sampled_from(["UTC", "Europe/Berlin"]),
+            "timeout": st.sampled_from(["40s", "5s", "5m"]),
+            "start_within": st.sampled_from(["1m", "10s", "10m"]),
+            "grace": st.sampled_from(["5s", "0s", "30s"]),
+            "catch_up": st.sampled_from(["once", "skip"]),
+            "enabled": st.sampled_from([True, True, True, False]),
+        }
+    )
