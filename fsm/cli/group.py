@@ -73,12 +73,8 @@ def common_options() -> list[click.Parameter]:
             callback=_data_dir,
             help="Where journal, locks and output lie [default: $CRONFSM_HOME, else your state folder].",
         ),
-        click.Option(
-            ["--json", "json_"], is_flag=True, expose_value=False, callback=_as_json, help="Answer in JSON."
-        ),
-        click.Option(
-            ["--debug"], is_flag=True, expose_value=False, callback=_debug, help="Show tracebacks of errors."
-        ),
+        click.Option(["--json", "json_"], is_flag=True, expose_value=False, callback=_as_json, help="Answer in JSON."),
+        click.Option(["--debug"], is_flag=True, expose_value=False, callback=_debug, help="Show tracebacks of errors."),
     ]
 
 

@@ -22,9 +22,7 @@ def settler(session: Session) -> Settler:
 
 def canceller(session: Session) -> Canceller:
     """A canceller of the session's journal."""
-    return Canceller(
-        session.journal_to_change(), session.launcher, session.clock, settler(session), poke=session.poke
-    )
+    return Canceller(session.journal_to_change(), session.launcher, session.clock, settler(session), poke=session.poke)
 
 
 def see_off(session: Session, run: Run) -> Look:

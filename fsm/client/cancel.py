@@ -51,9 +51,7 @@ class Canceller:
         poke: Callable[[], object] | None = None,
         actor: Actor = Actor.CLI,
     ) -> None:
-        self._engine = Engine(
-            journal, clock=clock, stopper=CarefulStopper(launcher, settler), poke=poke, actor=actor
-        )
+        self._engine = Engine(journal, clock=clock, stopper=CarefulStopper(launcher, settler), poke=poke, actor=actor)
 
     def cancel(self, run: Run, reason: Reason = Reason.CANCELLED) -> Run:
         """The run as it is afterwards: ``reaped``, or ended by itself if that came first.

@@ -286,9 +286,7 @@ def _pending(state: JobState, now: Instant, known: list[Reign], *, served: bool)
         return None
     if not served:
         return Pending(span.count, span.first, span.last, outage=outage_at(known, span.last, served=False))
-    return Pending(
-        span.count, span.first, span.last, same_as=_deferred(state), young=now - span.first < UNDER_WAY
-    )
+    return Pending(span.count, span.first, span.last, same_as=_deferred(state), young=now - span.first < UNDER_WAY)
 
 
 def _deferred(state: JobState) -> RefusalReason | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 
 from attrs import frozen
 
@@ -12,8 +14,11 @@ from fsm.instants import Instant, Moment, format_instant, parse_instant
 from fsm.realtime import this_process
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.locks import try_lock
+from fsm.supervise.processes import open_process
 
 _READ = 1024  # what is written is far shorter
+_TERM_WAIT_MS, _KILL_WAIT_MS = 5_000, 5_000
+"""How long a scheduler that is taken over from may take for a good end, and the kernel for a bad one."""
 
 
 @frozen(slots=True)
@@ -60,3 +65,37 @@ def who_serves(folder: DataFolder) -> Served | None:
         return Served(int(text["pid"]), int(text["pid_start"]), parse_instant(text["since"]))
     except (OSError, ValueError, KeyError, TypeError):
         return Served(None, None, None)
+
+
+def take_over(folder: DataFolder) -> int | None:
+    """End the scheduler that serves `folder`, also one that hangs or is stopped; its pid, or None if there is none.
+
+    It is asked first (SIGTERM) and killed five seconds later; it is never continued, for what it would do then. Runs
+    go on. Raises `AlreadyServed` when it cannot be told which process it is, or when it does not end.
+    """
+    served = who_serves(folder)
+    if served is None:
+        return None
+    if served.pid is None or served.pid_start is None:
+        raise AlreadyServed(folder.path, None)
+    process = open_process(served.pid, served.pid_start)
+    if process is None:
+        return served.pid
+    try:
+        for number, wait_ms in ((signal.SIGTERM, _TERM_WAIT_MS), (signal.SIGKILL, _KILL_WAIT_MS)):
+            signal.pidfd_send_signal(process, number)
+            if _ended(process, wait_ms):
+                return served.pid
+    except ProcessLookupError:
+        return served.pid
+    except PermissionError:
+        pass
+    finally:
+        os.close(process)
+    raise AlreadyServed(folder.path, served.pid)
+
+
+def _ended(process: int, wait_ms: int) -> bool:
+    poll = select.poll()
+    poll.register(process, select.POLLIN)
+    return bool(poll.poll(wait_ms))

@@ -20,7 +20,7 @@ from fsm.model.events import LifecycleEvent
 from fsm.model.states import Actor
 from fsm.realtime import SystemClock, this_process
 from fsm.scheduler.core import Scheduler, Who
-from fsm.scheduler.lock import SchedulerLock
+from fsm.scheduler.lock import SchedulerLock, take_over
 from fsm.scheduler.loop import Loop
 from fsm.scheduler.publish import Broadcast, Courier
 from fsm.supervise.folder import DataFolder
@@ -65,7 +65,9 @@ class Server:
     """One scheduler on one data folder.
 
     `on_event` is called for every lifecycle event, `say` with a sentence whenever a person should know something;
-    both in threads of their own. Raises `AlreadyServed`, `FolderUnusable`, `JournalUnusable`, `BadJobs`.
+    both in threads of their own. `takeover` ends a scheduler that has the folder first.
+
+    Raises `AlreadyServed`, `FolderUnusable`, `JournalUnusable`, `BadJobs`.
     """
 
     def __init__(
@@ -75,12 +77,14 @@ class Server:
         jobs_file: Path | None = None,
         run_for: Duration | None = None,
         until_idle: bool = False,
+        takeover: bool = False,
         on_event: Callable[[LifecycleEvent], object] | None = None,
         say: Callable[[str], object] = print,
     ) -> None:
         self._folder, self._jobs_file = folder, jobs_file
         self._run_for_s = None if run_for is None else run_for / SECOND
-        self._until_idle, self._on_event, self._say_to = until_idle, on_event, say
+        self._until_idle, self._takeover = until_idle, takeover
+        self._on_event, self._say_to = on_event, say
         self._trouble: str | None = None
         self._hindered: set[tuple[str, str]] = set()
 
@@ -97,9 +101,12 @@ class Server:
         jobs = read_jobs_file(self._jobs_file) if self._jobs_file is not None else None
         clock = SystemClock()
         self._folder.create()
+        ended = take_over(self._folder) if self._takeover else None
         lock = SchedulerLock(self._folder, clock.now())
         voice: Courier[str] = Courier(self._say_to, "cronfsm-voice")
         self._say = voice.put
+        if ended is not None:
+            self._say(f"took over from process {ended}; its runs go on")
         publisher = Broadcast()
         if self._on_event is not None:
             publisher.subscribe(self._on_event)

@@ -32,7 +32,9 @@ _START = "Queued longer: timed_out (queue_timeout)."
 )
 @click.argument("name", metavar="NAME")
 @click.argument("command", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
-@click.option("--schedule", metavar="WHEN", help='Cron fields, @daily, "every 90s" or "at INSTANT" [default: by hand only].')
+@click.option(
+    "--schedule", metavar="WHEN", help='Cron fields, @daily, "every 90s" or "at INSTANT" [default: by hand only].'
+)
 @click.option("--timezone", metavar="ZONE", help="In which its schedule is read [default: UTC].")
 @click.option("--shell", metavar="LINE", help="A line for /bin/sh, instead of COMMAND.")
 @click.option("--timeout", metavar="LENGTH", help=f"{_TIMEOUT} [default: 24h]")

@@ -23,7 +23,9 @@ POLL_S = 0.2
 
 
 @click.command(
-    "logs", cls=Command, examples=["cronfsm logs backup/42", "cronfsm logs backup --follow", "cronfsm logs backup | less"]
+    "logs",
+    cls=Command,
+    examples=["cronfsm logs backup/42", "cronfsm logs backup --follow", "cronfsm logs backup | less"],
 )
 @click.argument("target", metavar="RUN|JOB")
 @click.option("--follow", "-f", is_flag=True, help="Go on until the run ends.")
@@ -104,16 +106,12 @@ class _LinesOfJson:
 
 def _document(session: Session, run: Run, captured: CapturedOutput) -> dict[str, object]:
     text = _Text()
-    parts = [
-        {"offset": piece.offset, "text": text.of(piece), "left_out": piece.left_out} for piece in captured.read()
-    ]
+    parts = [{"offset": piece.offset, "text": text.of(piece), "left_out": piece.left_out} for piece in captured.read()]
     total, kept = sizes(session.folder.run_folder(run.job, run.number))
     return {"run_id": run.id, "state": run.state, "bytes": total, "kept": kept, "parts": parts}
 
 
-def _follow(
-    session: Session, run: Run, captured: CapturedOutput, show: Callable[[Iterable[Piece]], None]
-) -> None:
+def _follow(session: Session, run: Run, captured: CapturedOutput, show: Callable[[Iterable[Piece]], None]) -> None:
     """Until the run has ended and nothing of it can print any more; its own deadlines bound that."""
     journal = session.journal
     while True:
@@ -125,7 +123,9 @@ def _follow(
             break
         time.sleep(POLL_S)
     if not session.as_json:
-        note(f"{now.id} {ending(now)}" if now.state.terminal else f"{now.id} is {now.state}, and its supervisor is gone")
+        note(
+            f"{now.id} {ending(now)}" if now.state.terminal else f"{now.id} is {now.state}, and its supervisor is gone"
+        )
 
 
 def _over(session: Session, run: Run) -> bool:

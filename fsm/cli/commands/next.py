@@ -22,7 +22,11 @@ MOST = 10_000
 @click.command(
     "next",
     cls=Command,
-    examples=["cronfsm next backup", "cronfsm next backup -n 3 --from '2027-03-28 00:00'", "cronfsm next backup --json"],
+    examples=[
+        "cronfsm next backup",
+        "cronfsm next backup -n 3 --from '2027-03-28 00:00'",
+        "cronfsm next backup --json",
+    ],
 )
 @click.argument("job", metavar="JOB")
 @click.option("-n", "count", type=click.IntRange(1, MOST), default=5, show_default=True, help="How many.")

@@ -27,7 +27,9 @@ class Interrupted(click.Abort):
     """Ctrl-C while waiting; carries the sentence to say."""
 
 
-@click.command("run", cls=Command, examples=["cronfsm run backup", "cronfsm run backup --wait", "cronfsm run backup --json"])
+@click.command(
+    "run", cls=Command, examples=["cronfsm run backup", "cronfsm run backup --wait", "cronfsm run backup --json"]
+)
 @click.argument("job", metavar="JOB")
 @click.option("--wait", is_flag=True, help="Wait for its end, and end with its result: 0, 1, or 124 (timed out).")
 @click.pass_obj

@@ -32,14 +32,16 @@ MOST = 1_000_000
 )
 @click.option("--job", metavar="JOB", help="Of this job only.")
 @click.option(
-    "--state", "states", type=click.Choice([str(s) for s in State]), multiple=True, help="In this state; may be repeated."
+    "--state",
+    "states",
+    type=click.Choice([str(s) for s in State]),
+    multiple=True,
+    help="In this state; may be repeated.",
 )
 @click.option("--since", metavar="TIME", help="Queued since then: an instant, a local time, or a length (2h).")
 @click.option("--limit", type=click.IntRange(1, MOST), default=20, show_default=True, help="How many at most.")
 @click.pass_obj
-def runs_command(
-    session: Session, job: str | None, states: tuple[str, ...], since: str | None, limit: int
-) -> None:
+def runs_command(session: Session, job: str | None, states: tuple[str, ...], since: str | None, limit: int) -> None:
     """The history of runs, newest first. A run is in it from the moment it is queued."""
     journal = session.journal
     if job is not None and stream_of(journal, job) is None:
@@ -79,7 +81,9 @@ def run_columns(now: Instant) -> list[Column]:
 def run_row(run: Run, now: Instant) -> list[Cell]:
     """One line of a table of runs."""
     colour = colour_of(run.state)
-    queued = f"{local(run.queued_at):%H:%M:%S}" if now - run.queued_at < DAY else f"{local(run.queued_at):%Y-%m-%d %H:%M}"
+    queued = (
+        f"{local(run.queued_at):%H:%M:%S}" if now - run.queued_at < DAY else f"{local(run.queued_at):%Y-%m-%d %H:%M}"
+    )
     why = how(run) + (" slot held" if run.state.terminal and run.slot == "held" else "")
     return [run.id, Painted(run.state, colour), why.strip(), str(run.cause), queued, took(run), _error(run)]
 

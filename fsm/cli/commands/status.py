@@ -88,7 +88,9 @@ class _Found:
         }
 
     def as_text(self, now: Instant) -> str:
-        apart = [f"{number} {word}" for number, word in ((self.paused, "paused"), (self.disabled, "disabled")) if number]
+        apart = [
+            f"{number} {word}" for number, word in ((self.paused, "paused"), (self.disabled, "disabled")) if number
+        ]
         running, queued = self.count(State.RUNNING), self.count(State.QUEUED)
         due = self.next()
         lines = {

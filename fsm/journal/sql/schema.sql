@@ -149,7 +149,9 @@ SELECT jobs.job, seq, definition, jobs.version, source, anchor, paused, last_num
 
 -- ---- what may be appended
 
-CREATE TRIGGER entries_chain BEFORE INSERT ON entries BEGIN
+-- One trigger: each costs a microsecond for every entry, whether it applies or not.
+CREATE TRIGGER entries_legal BEFORE INSERT ON entries BEGIN
+  -- the chain
   SELECT RAISE(ABORT, 'an entry is never replaced: there is one with this job and seq')
    WHERE EXISTS (SELECT 1 FROM entries WHERE job = NEW.job AND seq = NEW.seq);
   SELECT RAISE(ABORT, 'an entry needs the next id; ids are given in commit order and never twice')
@@ -159,35 +161,27 @@ CREATE TRIGGER entries_chain BEFORE INSERT ON entries BEGIN
      SELECT 1 FROM jobs WHERE job = NEW.job AND seq = NEW.seq - 1 AND last_hash = NEW.prev_hash);
   SELECT RAISE(ABORT, 'a newer scheduler has taken over: this epoch is not the present one')
    WHERE NEW.epoch IS NOT NULL AND NEW.epoch <> (SELECT epoch FROM meta);
-END;
-
-CREATE TRIGGER entries_lifecycle BEFORE INSERT ON entries WHEN NEW.kind = 'transition' BEGIN
+  -- the lifecycle
   SELECT RAISE(ABORT, 'the lifecycle has no such transition')
-   WHERE NOT EXISTS (
+   WHERE NEW.kind = 'transition' AND NOT EXISTS (
      SELECT 1 FROM edges
       WHERE trigger = NEW.trigger AND source = coalesce(NEW.source, '') AND reason = coalesce(NEW.reason, '')
         AND target = NEW.target);
   SELECT RAISE(ABORT, 'the run is not in the state that this transition comes from')
-   WHERE NEW.source IS NOT (SELECT state FROM runs WHERE job = NEW.job AND number = NEW.run);
-END;
-
-CREATE TRIGGER entries_queue BEFORE INSERT ON entries WHEN NEW.trigger = 'queue' BEGIN
+   WHERE NEW.kind = 'transition'
+     AND NEW.source IS NOT (SELECT state FROM runs WHERE job = NEW.job AND number = NEW.run);
   SELECT RAISE(ABORT, 'the number of a run is never given twice: it must be above the last one')
-   WHERE NEW.run <= (SELECT last_number FROM jobs WHERE job = NEW.job);
-END;
-
-CREATE TRIGGER entries_start BEFORE INSERT ON entries WHEN NEW.trigger = 'start' BEGIN
+   WHERE NEW.trigger = 'queue' AND NEW.run <= (SELECT last_number FROM jobs WHERE job = NEW.job);
+  -- the slot
   SELECT RAISE(ABORT, 'the slot of the job is held: no two runs of a job overlap')
-   WHERE (SELECT slot FROM jobs WHERE job = NEW.job) IS NOT NULL;
-END;
-
-CREATE TRIGGER entries_released BEFORE INSERT ON entries WHEN NEW.kind = 'released' BEGIN
+   WHERE NEW.trigger = 'start' AND (SELECT slot FROM jobs WHERE job = NEW.job) IS NOT NULL;
   SELECT RAISE(ABORT, 'only the run that holds the slot can release it')
-   WHERE (SELECT slot FROM jobs WHERE job = NEW.job) IS NOT NEW.run;
+   WHERE NEW.kind = 'released' AND (SELECT slot FROM jobs WHERE job = NEW.job) IS NOT NEW.run;
   SELECT RAISE(ABORT, 'the verdict comes first: an open run is not released')
-   WHERE (SELECT ended_at FROM runs WHERE job = NEW.job AND number = NEW.run) IS NULL;
+   WHERE NEW.kind = 'released' AND (SELECT ended_at FROM runs WHERE job = NEW.job AND number = NEW.run) IS NULL;
   SELECT RAISE(ABORT, 'a slot is released by the arming that holds it')
-   WHERE (SELECT arming_nonce FROM runs WHERE job = NEW.job AND number = NEW.run) IS NOT NEW.body ->> '$.nonce';
+   WHERE NEW.kind = 'released'
+     AND (SELECT arming_nonce FROM runs WHERE job = NEW.job AND number = NEW.run) IS NOT NEW.body ->> '$.nonce';
 END;
 
 -- ---- what is never done

@@ -1,0 +1,93 @@
+"""``cronfsm serve``: the scheduler, in the foreground, and a line for everything that happens."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import click
+
+from fsm.cli.context import Session
+from fsm.cli.eventtext import EventLines, event_json
+from fsm.cli.exits import Exit
+from fsm.cli.group import Command
+from fsm.cli.output import colours, complain
+from fsm.errors import AlreadyServed
+from fsm.instants import parse_duration
+from fsm.model.events import LifecycleEvent
+
+
+@click.command(
+    "serve",
+    cls=Command,
+    examples=[
+        "cronfsm serve",
+        "cronfsm serve jobs.toml",
+        "cronfsm serve jobs.toml --for 30s",
+        "cronfsm serve --until-idle --json",
+    ],
+)
+@click.argument("file", metavar="[JOBS.toml]", type=click.Path(path_type=Path), required=False)
+@click.option("--for", "run_for", metavar="LENGTH", help="Stop after this long (30s, 15m, 2h).")
+@click.option("--until-idle", is_flag=True, help="Stop once no run is open and no tick is due.")
+@click.option("--plain", is_flag=True, help="A line for each event, also on a terminal, instead of the live view.")
+@click.pass_obj
+def serve_command(session: Session, file: Path | None, run_for: str | None, until_idle: bool, plain: bool) -> int:
+    """Apply JOBS.toml if it is given, then start what is due, in the foreground.
+
+    Ctrl-C, SIGTERM and --for stop the scheduler and leave running what runs: the next one adopts it. SIGHUP reads the
+    file again; a mistake in it is shown, and the old jobs stay. One scheduler serves a data folder.
+    """
+    from fsm.scheduler.serve import Server
+
+    length = None if run_for is None else parse_duration(run_for)
+    live = not session.as_json and not plain and colours(sys.stdout)
+    with _view(session, live=live) as (on_event, say):
+        server = Server(
+            session.folder, jobs_file=file, run_for=length, until_idle=until_idle, on_event=on_event, say=say
+        )
+        try:
+            server.run()
+        except AlreadyServed as error:
+            complain(_already(session, error))
+            return Exit.REFUSED
+    return Exit.DONE
+
+
+View = tuple[Callable[[LifecycleEvent], None], Callable[[str], None]]
+
+
+def _view(session: Session, *, live: bool) -> AbstractContextManager[View]:
+    if live:
+        from fsm.cli.live import LiveView
+
+        return LiveView(session.folder_path, session.clock)
+    return _Lines(session)
+
+
+class _Lines(AbstractContextManager[View]):
+    """Events as lines on stdout, text or JSON; sentences on stderr."""
+
+    def __init__(self, session: Session) -> None:
+        self._output = session.output
+        self._lines = EventLines(self._output.paint)
+
+    def __enter__(self) -> View:
+        return self._event, complain
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def _event(self, event: LifecycleEvent) -> None:
+        if self._output.as_json:
+            self._output.line(event_json(event))
+        else:
+            self._output.text(self._lines.line(event))
+
+
+def _already(session: Session, error: AlreadyServed) -> str:
+    who = f"process {error.pid}" if error.pid is not None else "another process"
+    mend = f"; to end it: kill {error.pid}" if error.pid is not None else ""
+    return f"{who} serves {session.folder_path} already, and there is one scheduler for each data folder{mend}"

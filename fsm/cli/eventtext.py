@@ -1,0 +1,58 @@
+"""Lifecycle events, as lines for a person and as JSON."""
+
+from __future__ import annotations
+
+from fsm.cli.output import colour_of
+from fsm.cli.runjson import Json, instant
+from fsm.cli.tables import Paint, plain
+from fsm.cli.times import local, span
+from fsm.model.events import LifecycleEvent
+from fsm.model.states import State
+
+
+def event_json(event: LifecycleEvent) -> Json:
+    """An event as it is published; `errorKind` and `stopReason` have the spelling that gateways wait for."""
+    return {
+        "id": event.id,
+        "run_id": event.run_id,
+        "seq": event.seq,
+        "stream": "lifecycle",
+        "ts": instant(event.ts),
+        "session_key": event.session_key,
+        "data": {
+            "phase": event.phase,
+            "started_at": instant(event.started_at),
+            "ended_at": instant(event.ended_at),
+            "error": event.error,
+            "errorKind": event.error_kind,
+            "stopReason": event.stop_reason,
+            "state": event.state,
+            "reason": event.reason,
+        },
+    }
+
+
+class EventLines:
+    """Events as lines: ``03:00:00.123  backup/42         succeeded  after 12.3s``."""
+
+    def __init__(self, paint: Paint) -> None:
+        self._paint = paint
+
+    def line(self, event: LifecycleEvent) -> str:
+        """One event."""
+        at = local(event.ts)
+        state = self._paint(f"{event.state:<10}", colour_of(event.state))
+        words = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}  {plain(event.run_id):<20}  {state}  {detail(event)}"
+        return words.rstrip()
+
+
+def detail(event: LifecycleEvent) -> str:
+    """What there is to say beyond the state: reason, error, how long it took."""
+    words: list[str] = []
+    if event.reason is not None and event.state is not State.SUCCEEDED:
+        words.append(f"({event.reason})")
+    if event.ended_at is not None and event.started_at is not None:
+        words.append(f"after {span(event.ended_at - event.started_at)}")
+    if event.error and event.error != event.reason and event.state is State.FAILED:
+        words.append(plain(event.error.split("\n", 1)[0]))
+    return " ".join(words)

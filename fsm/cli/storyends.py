@@ -1,0 +1,146 @@
+"""How a story ends: what is now, what comes next, and the command that mends what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from attrs import frozen
+
+from fsm.cli.times import relative, span, stamp
+from fsm.cli.words import quoted
+from fsm.client.explain import Denied, Ran, Story
+from fsm.model.run import Run
+from fsm.model.states import Reason, RefusalReason, State
+
+Wrap = Callable[[str, str, str], list[str]]
+
+
+@frozen(slots=True)
+class Mend:
+    """A command, and what it does about it."""
+
+    command: str
+    why: str
+
+
+def ending_lines(story: Story, wrap: Wrap) -> Iterator[str]:
+    """The last lines of a story."""
+    for word, text in (("Now", now_text(story)), ("Next", next_text(story))):
+        yield from wrap(f"{word + ':':<6} {text}", "", " " * 7)
+    for place, mend in enumerate(mends(story)):
+        yield from wrap(f"{'To do:' if not place else '':<6} {mend.command}", "", " " * 7)
+        yield from wrap(mend.why, " " * 11, " " * 11)
+
+
+def now_text(story: Story) -> str:
+    """What the job does now."""
+    now = story.now
+    holder = story.holder.run if story.holder is not None else None
+    if holder is not None and holder.state is State.RUNNING:
+        since = span(now - (holder.started_at or holder.queued_at))
+        until = f"; it is ended by {stamp(holder.run_by.utc)} at the latest" if holder.run_by is not None else ""
+        return f"{holder.id} is running since {since}{until}."
+    if holder is not None:
+        return f"{holder.id} is over, but something of it may still be alive: its slot is held since {_since(holder, now)}."
+    waiting = story.waiting.run if story.waiting is not None else None
+    if waiting is not None:
+        why = "" if story.reign is not None else " for a scheduler"
+        return f"{waiting.id} waits{why} since {span(now - waiting.queued_at)}, until {stamp(waiting.start_by.utc)} at the latest."
+    return "no run is open, and the slot is free."
+
+
+def _since(run: Run, now: int) -> str:
+    return span(now - (run.ended_at or now))
+
+
+def next_text(story: Story) -> str:
+    """What comes next."""
+    job = story.job
+    if job is None:
+        return "nothing; the job was removed."
+    if job.schedule is None:
+        return "nothing by itself; it runs by hand only."
+    if not job.enabled:
+        return "nothing; the job is disabled."
+    if story.next_due is None:
+        return "nothing; no time of its schedule is left."
+    when = f"{stamp(story.next_due)} ({relative(story.next_due, story.now)})"
+    if story.state.paused:
+        return f"{when}, which will be refused: the job is paused."
+    if story.reign is None:
+        return f"{when}, if a scheduler is up by then."
+    return f"{when}."
+
+
+def mends(story: Story) -> list[Mend]:
+    """What would help, the most urgent first."""
+    return list(_mends(story))
+
+
+def _mends(story: Story) -> Iterator[Mend]:
+    job, name = story.job, story.state.job
+    if job is None:
+        return
+    alive = job.schedule is not None and job.enabled
+    if story.reign is None and (alive or story.waiting is not None):
+        yield Mend("cronfsm serve", "starts a scheduler; without one nothing is started.")
+    if story.state.paused:
+        yield Mend(f"cronfsm resume {quoted(name)}", "lets its ticks make runs again.")
+    yield from _free_the_slot(story)
+    if not job.enabled:
+        yield Mend(_redefine(story), "set enabled = true there: a disabled job has no ticks.")
+    yield from _after_the_last(story)
+
+
+def _free_the_slot(story: Story) -> Iterator[Mend]:
+    holder = story.holder.run if story.holder is not None else None
+    if holder is None:
+        return
+    refused = any(
+        isinstance(answer, Denied)
+        and answer.body.blocked_by is not None
+        and answer.body.blocked_by.number == holder.number
+        for answer in story.answers
+    )
+    in_the_way = refused or (story.pending is not None and story.pending.same_as is not None)
+    if in_the_way or holder.state.terminal:
+        yield Mend(
+            f"cronfsm cancel {quoted(holder.id)}", f"ends what is left of {holder.id}, so that the slot is free."
+        )
+        yield Mend(f"cronfsm logs {quoted(holder.id)}", "shows what it has printed.")
+
+
+_LOOK = "shows what it printed before it ended."
+
+
+def _after_the_last(story: Story) -> Iterator[Mend]:
+    """By the newest answer: what one would look at, or change."""
+    last = next((answer for answer in reversed(story.answers) if isinstance(answer, Ran | Denied)), None)
+    name = story.state.job
+    if isinstance(last, Denied) and last.body.reason is RefusalReason.MISSED and story.holder is None:
+        yield Mend(f"cronfsm run {quoted(name)}", "makes up for it now.")
+    if not isinstance(last, Ran):
+        return
+    run = last.life.run
+    if run.reason in (Reason.EXIT_CODE, Reason.SIGNAL, Reason.ERROR, Reason.NO_RESULT):
+        yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)
+    elif run.reason is Reason.RUN_TIMEOUT:
+        yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)
+        yield Mend(_redefine(story), "give it a longer timeout there, if it needs more time.")
+    elif run.reason is Reason.QUEUE_TIMEOUT:
+        yield Mend(_redefine(story), "raise start_within there, or max_running: it waited too long for its turn.")
+    elif run.reason is Reason.START_FAILED:
+        yield Mend(_redefine(story), "correct its command there: it could not be executed.")
+    elif run.state is State.LOST:
+        yield Mend(
+            f"cronfsm show {quoted(run.id)}",
+            "shows all that is known of it; whether its work was done, only you can tell.",
+        )
+
+
+def _redefine(story: Story) -> str:
+    """The command by which the job's definition is changed."""
+    source = story.state.source
+    if source.startswith("file:"):
+        return f"cronfsm apply {quoted(source[5:])}"
+    return f"cronfsm add {quoted(story.state.job)} ..."

@@ -1,0 +1,256 @@
+"""The story of a job, told to a person: what happened at each scheduled time, what is now, what to do."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from fsm.cli.output import Output, colour_of
+from fsm.cli.storyends import ending_lines
+from fsm.cli.tables import plain
+from fsm.cli.times import clock, span, stamp, zone_name
+from fsm.cli.words import ending, how, took
+from fsm.client.explain import Answer, Changed, Denied, Life, Pending, Ran, Story
+from fsm.client.reigns import Outage
+from fsm.instants import HOUR, SECOND, Instant, format_duration
+from fsm.model.job import CatchUp, Job
+from fsm.model.run import Run, run_id
+from fsm.model.states import Cause, Reason, RefusalReason, State
+
+_LATE = 5 * SECOND
+"""What was recorded this much later than it happened is worth saying."""
+
+_WIDTH = 100
+"""Cells of a line where nobody says how many there are."""
+
+
+def story_text(story: Story, output: Output) -> str:
+    """The whole story."""
+    return "\n".join(_Teller(story, output).lines())
+
+
+class _Teller:
+    """Tells one story. The life of a blocker is told once; after that it is only named."""
+
+    def __init__(self, story: Story, output: Output) -> None:
+        self.story, self.output = story, output
+        self.width = min(output.look.room or _WIDTH, _WIDTH)
+        self._told: set[int] = set()
+
+    def lines(self) -> Iterator[str]:
+        """Line by line."""
+        yield from self._head()
+        if self.story.earlier:
+            yield "(There is more before this: --since 7d)"
+        for answer in self.story.answers:
+            yield ""
+            yield from self._answer(answer)
+        if self.story.pending is not None and self.story.at is None:
+            yield ""
+            yield from self._pending(self.story.pending)
+        yield ""
+        yield from ending_lines(self.story, self.wrap)
+
+    def wrap(self, text: str, indent: str = "    ", more: str | None = None) -> list[str]:
+        """The text in lines that fit, each indented."""
+        return textwrap.wrap(
+            plain(text),
+            self.width,
+            initial_indent=indent,
+            subsequent_indent=indent if more is None else more,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+    def _head(self) -> Iterator[str]:
+        story, job = self.story, self.story.job
+        name = story.state.job
+        if job is None:
+            yield f"{name} was removed; this is what its journal says."
+        elif job.schedule is None:
+            yield f"{name} has no schedule; it runs by hand only."
+        else:
+            yield f'{name} is due "{plain(job.schedule)}" in {job.timezone}.'
+        if story.at is not None:
+            yield from self._asked(story.at)
+        elif not story.answers:
+            yield "Nothing has been asked of it yet."
+
+    def _asked(self, at: Instant) -> Iterator[str]:
+        before, after = self.story.around
+        if at > self.story.now:
+            yield f"{stamp(at)} is still to come."
+        if before == after == at:
+            return
+        first = self.story.answers[0] if self.story.answers else None
+        if isinstance(first, Denied) and first.body.first <= at <= first.body.last and first.body.count > 1:
+            return
+        if isinstance(first, Ran) and first.tick == at:
+            return  # by an earlier definition
+        near = [
+            f"{word} {stamp(near)}" for word, near in (("before it", before), ("after it", after)) if near is not None
+        ]
+        text = f"{stamp(at)} is no scheduled time of it" + (
+            f"; by its present schedule {' and '.join(near)} are" if near else ""
+        )
+        yield from self.wrap(text + ".", "")
+        yield "The last answer before it:" if first is not None else "The journal has no answer before it."
+
+    # ---- answers
+
+    def _answer(self, answer: Answer) -> Iterator[str]:
+        if isinstance(answer, Ran):
+            yield from self._ran(answer)
+        elif isinstance(answer, Denied):
+            yield from self._denied(answer)
+        else:
+            yield self._changed(answer)
+
+    def _changed(self, answer: Changed) -> str:
+        version = f" (version {answer.version})" if answer.version is not None else ""
+        return f"{stamp(answer.at)}  {answer.what} by {answer.actor}{version} #{answer.entry}"
+
+    def _ran(self, answer: Ran) -> Iterator[str]:
+        run = answer.life.run
+        when = stamp(answer.tick if answer.tick is not None else answer.at)
+        yield f"{when}  {self._verb(answer)}: {self.output.paint(_what(run, self.story.now), colour_of(run.state))}"
+        yield from self.wrap(_life(answer.life, answer.tick or answer.at) + ".")
+        if run.error and run.reason not in (Reason.RUN_TIMEOUT, Reason.QUEUE_TIMEOUT):
+            yield from self.wrap(run.error.split("\n", 1)[0])
+        self._told.add(run.number)
+
+    def _verb(self, answer: Ran) -> str:
+        run = answer.life.run
+        asked = {Cause.MANUAL: "asked for by hand, ", Cause.RETRY: "retried, "}.get(answer.cause, "")
+        if run.started_at is None and run.state.terminal:
+            return asked + "not executed"
+        if run.started_at is None:
+            return asked + "waits"
+        if answer.cause is Cause.CATCH_UP and answer.tick is not None:
+            return f"ran {span(answer.at - answer.tick)} late"
+        return asked + "ran"
+
+    def _denied(self, answer: Denied) -> Iterator[str]:
+        body = answer.body
+        word = "asked for by hand, refused" if body.cause is Cause.MANUAL else "not run"
+        yield (
+            f"{_when(body.first, body.last, body.count)}  {word}: "
+            + self.output.paint(f"{body.reason}", "yellow")
+            + f" #{answer.entry}"
+        )
+        yield from self.wrap(" ".join(self._why(answer)))
+
+    def _why(self, answer: Denied) -> Iterator[str]:
+        body = answer.body
+        by = body.blocked_by
+        if by is not None:
+            yield from self._blocked(answer)
+        elif body.reason is RefusalReason.MISSED:
+            yield from _missed(answer, self.story.job)
+        elif body.reason is RefusalReason.PAUSED:
+            yield "The job was paused; a paused job's times are refused."
+        else:
+            yield f"Reason: {body.reason}."
+
+    def _blocked(self, answer: Denied) -> Iterator[str]:
+        by = answer.body.blocked_by
+        assert by is not None  # asked before
+        name = run_id(self.story.state.job, by.number)
+        at = answer.body.first
+        length = f" for {span(by.age_us)}" if by.age_us >= SECOND else ""
+        until = f" and had until {clock(by.deadline, at)}" if by.deadline is not None else ""
+        if by.state is State.QUEUED:
+            yield f"{name} had been waiting to start{length}{until}."
+        elif by.state is State.RUNNING:
+            yield f"{name} had been running{length}{until}."
+        else:
+            yield f"{name} was over ({by.state}){length}, but something of it could still be alive, so it held the slot."
+        if answer.blocker is None:
+            yield "Its entries are not in this journal any more."
+        elif by.number in self._told:
+            yield f"What became of {name} stands above."
+        else:
+            self._told.add(by.number)
+            yield f"It was {_life(answer.blocker, at)}."
+
+    def _pending(self, pending: Pending) -> Iterator[str]:
+        yield f"{_when(pending.first, pending.last, pending.count)}  no answer yet"
+        yield from self.wrap(_why_pending(pending))
+
+
+def _when(first: Instant, last: Instant, count: int) -> str:
+    """One time, or a stretch of them."""
+    if count == 1:
+        return stamp(first)
+    return f"{stamp(first).rpartition(' ')[0]} to {clock(last, first)} {zone_name(last)}, {count:,} times"
+
+
+def _what(run: Run, now: Instant) -> str:
+    """``backup/42 succeeded after 12s``."""
+    if run.state is State.QUEUED:
+        return f"{run.id} is queued since {span(now - run.queued_at)}"
+    if run.state is State.RUNNING:
+        return f"{run.id} is running since {span(now - (run.started_at or run.queued_at))}"
+    return f"{run.id} {ending(run)}"
+
+
+def _life(life: Life, beside: Instant) -> str:
+    """``queued 03:00:00 #801, started 03:00:00 #802, succeeded 03:00:12 #803, slot free 03:00:12 #804``."""
+    words = []
+    for step in life.steps:
+        what = {"ended": str(life.run.state).replace("_", " "), "released": "slot free"}.get(step.what, step.what)
+        more = f" ({how(life.run)})" if step.what == "ended" and how(life.run) else ""
+        late = f" (recorded {clock(step.recorded, step.at)})" if step.recorded - step.at > _LATE else ""
+        words.append(f"{what}{more} {clock(step.at, beside)}{late} #{step.entry}")
+        beside = step.at
+    if life.run.state.terminal and life.steps and life.steps[-1].what == "ended" and life.run.slot == "held":
+        words.append("slot still held")
+    elif not life.run.state.terminal:
+        words.append("still open")
+    return ", ".join(words)
+
+
+def _missed(answer: Denied, job: Job | None) -> Iterator[str]:
+    outage, body = answer.outage, answer.body
+    if outage is not None:
+        yield _outage_text(outage, body.first) + "."
+    elif answer.actor == "cli":
+        yield f"It had no answer when the job was changed, at {clock(answer.at, body.last)}."
+    else:
+        late = span(answer.at - body.last)
+        yield f"The scheduler came to it {late} late: the machine slept, was too busy, or its clock was set forward."
+    if job is None or body.cause is Cause.MANUAL:
+        return
+    if job.catch_up is CatchUp.SKIP:
+        yield 'Missed times are not made up for (catch_up = "skip").'
+    else:
+        yield f"Only the newest missed time is made up for, and only within {format_duration(job.catch_up_within_us)} (catch_up_within)."
+
+
+def _outage_text(outage: Outage, beside: Instant) -> str:
+    """What is known of a time without a scheduler."""
+    before, after = outage.before, outage.after
+    if before is None:
+        text = "No scheduler had ever been up"
+    elif before.ended is not None:
+        text = f"No scheduler was up: the last one ended {clock(before.last, beside)} ({before.ended}) #{before.last_entry}"
+    else:
+        text = (
+            f"No scheduler was up: the last one (pid {before.pid}) was heard of {clock(before.last, beside)} "
+            f"#{before.last_entry} and ended without a word"
+        )
+    if after is not None:
+        text += f"; the next came up {clock(after.up, beside)} #{after.up_entry}"
+    return text
+
+
+def _why_pending(pending: Pending) -> str:
+    if pending.outage is not None:
+        return _outage_text(pending.outage, pending.first) + "; none is up now."
+    if pending.same_as is not None:
+        return (
+            f"Refused again for the same reason, {pending.same_as}; repeated refusals are written at most once an hour."
+        )
+    if pending.young:
+        return "The scheduler is about to answer."
+    return "A scheduler is up and should have answered; look at what it prints, and at: cronfsm status"
