@@ -23,7 +23,7 @@ JOURNAL_FILE = "journal.db"
 class Session:
     """One call of the command line. All of it is made when it is first needed, and closed at the end.
 
-    `journal`, `clock` and `launcher` may be given by a program that has its own; then no data folder is looked at for them.
+    `journal`, `clock` and `launcher` may be given by a program that has its own; then no data folder is looked at.
     """
 
     def __init__(

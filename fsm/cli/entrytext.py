@@ -71,7 +71,7 @@ def _refused(body: Refused, job: str) -> str:
     times = f"{body.count} times from {stamp(body.first)} to {stamp(body.last)}"
     which = f"{stamp(body.first)}" if body.count == 1 else times
     by = body.blocked_by
-    blocker = f": {run_id(job, by.number)} is {by.state} since {span(by.age_us)}" if by is not None else ""
+    blocker = f": {run_id(job, by.number)} has been {by.state} for {span(by.age_us)}" if by is not None else ""
     return f"refused ({body.reason}) {which}{blocker}"
 
 
@@ -79,19 +79,35 @@ def _up(body: SchedulerUp, _: str) -> str:
     return f"up, epoch {body.epoch}, pid {body.pid}, version {body.version}, max_running {body.max_running}"
 
 
+def _always(text: str) -> Callable[[Any, str], str]:
+    return lambda *_: text
+
+
+def _checkpoint(body: Checkpoint, _: str) -> str:
+    return f"checkpoint of {body.count} entries"
+
+
+def _down(body: SchedulerDown, _: str) -> str:
+    return f"down: {body.reason}"
+
+
+def _settings(body: SchedulerSettings, _: str) -> str:
+    return f"max_running {body.max_running}"
+
+
 _SAY: dict[type[object], Callable[[Any, str], str]] = {
     JobPut: _put,
-    JobPaused: lambda body, job: "paused",
-    JobResumed: lambda body, job: "resumed",
-    JobRemoved: lambda body, job: "removed",
+    JobPaused: _always("paused"),
+    JobResumed: _always("resumed"),
+    JobRemoved: _always("removed"),
     Queued: _queued,
     Started: _started,
     Ended: _ended,
     Released: _released,
     Refused: _refused,
-    Checkpoint: lambda body, job: f"checkpoint of {body.count} entries",
+    Checkpoint: _checkpoint,
     SchedulerUp: _up,
-    SchedulerAlive: lambda body, job: "alive",
-    SchedulerDown: lambda body, job: f"down: {body.reason}",
-    SchedulerSettings: lambda body, job: f"max_running {body.max_running}",
+    SchedulerAlive: _always("alive"),
+    SchedulerDown: _down,
+    SchedulerSettings: _settings,
 }

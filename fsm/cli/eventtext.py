@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fsm.cli.output import colour_of
 from fsm.cli.runjson import Json, instant
-from fsm.cli.tables import Paint, plain
+from fsm.cli.tables import Paint, plain, width
 from fsm.cli.times import local, span
 from fsm.model.events import LifecycleEvent
 from fsm.model.states import State
@@ -32,17 +32,28 @@ def event_json(event: LifecycleEvent) -> Json:
     }
 
 
+_WIDEST = 40
+"""Cells that names may take before the columns behind them are no longer kept in line."""
+
+
 class EventLines:
-    """Events as lines: ``03:00:00.123  backup/42         succeeded  after 12.3s``."""
+    """Events as lines: ``03:00:00.123  backup/42         succeeded  after 12.3s``.
+
+    The column of names is as wide as the widest so far, so that lines stand in columns without knowing what comes.
+    """
 
     def __init__(self, paint: Paint) -> None:
         self._paint = paint
+        self._wide = 16
 
     def line(self, event: LifecycleEvent) -> str:
         """One event."""
         at = local(event.ts)
         state = self._paint(f"{event.state:<10}", colour_of(event.state))
-        words = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}  {plain(event.run_id):<20}  {state}  {detail(event)}"
+        name = plain(event.run_id)
+        self._wide = max(self._wide, min(width(name), _WIDEST))
+        name += " " * (self._wide - width(name))
+        words = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}  {name}  {state}  {detail(event)}"
         return words.rstrip()
 
 

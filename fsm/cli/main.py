@@ -20,12 +20,16 @@ from fsm.errors import CronfsmError
 @click.command(
     cls=Group,
     name="cronfsm",
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Every command has its own help: cronfsm COMMAND --help",
 )
 @click.version_option(fsm.__version__, prog_name="cronfsm", message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Scheduled runs that always end and never overlap, whatever crashes."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

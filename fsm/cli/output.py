@@ -86,11 +86,10 @@ class Output:
 
 
 def complain(sentence: str) -> None:
-    """An error, on stderr, in the one form that errors have."""
+    """An error, or what a person should know beside the answer: on stderr, in the one form that all of these have."""
     lines = sentence.splitlines() or [""]
     click.echo("\n".join([f"cronfsm: {lines[0]}", *(f"  {line}" for line in lines[1:])]), err=True)
 
 
-def note(sentence: str) -> None:
-    """Something that a person should know beside the answer; on stderr, so that stdout stays what it says it is."""
-    click.echo(f"cronfsm: {sentence}", err=True)
+note = complain
+"""The same, where nothing is wrong."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fsm.cli.due import upcoming
 from fsm.instants import SECOND, Instant, format_instant
 from fsm.model.entries import Refused
 from fsm.model.run import Run, run_id
@@ -40,7 +41,7 @@ def run_json(run: Run) -> Json:
     }
 
 
-def job_line_json(summary: JobSummary) -> Json:
+def job_line_json(summary: JobSummary, now: Instant) -> Json:
     """A job, as ``list`` shows it."""
     state = summary.state
     job = state.definition
@@ -51,7 +52,7 @@ def job_line_json(summary: JobSummary) -> Json:
         "timezone": job.timezone if job is not None else None,
         "enabled": job.enabled if job is not None else False,
         "paused": state.paused,
-        "next_due": instant(summary.next_due),
+        "next_due": instant(upcoming(summary, now)),
         "open_run": run_json(open_runs[0]) if open_runs else None,
         "last_run": run_json(summary.last_run) if summary.last_run is not None else None,
     }

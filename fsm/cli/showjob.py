@@ -39,7 +39,8 @@ def show_job(session: Session, state: JobState) -> None:
         counts = Counter(run.state for run in newest).most_common()
         which = f", of the newest {len(newest):,}" if state.last_number > len(newest) else ""
         words = ", ".join(f"{number} {word}" for word, number in counts)
-        session.output.text(f"\n{state.last_number:,} runs so far{which}: {words}\n")
+        number = f"{state.last_number:,} run" + ("s" if state.last_number > 1 else "")
+        session.output.text(f"\n{number} so far{which}: {words}\n")
         session.output.table(run_columns(now), [run_row(run, now) for run in newest[:LAST_RUNS]])
 
 

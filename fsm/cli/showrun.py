@@ -84,9 +84,10 @@ def _facts(run: Run, now: Instant) -> list[tuple[str, str]]:
     deadline = run.deadline
     if deadline is not None:
         facts.append(("Deadline", f"{stamp(deadline.utc)} ({relative(deadline.utc, now)})"))
-    if run.run_by is not None:
-        reap_by = f", at the very latest by {stamp(run.reap_by.utc)}" if run.reap_by is not None else ""
-        facts.append(("To end by", stamp(run.run_by.utc) + reap_by))
+    elif run.run_by is not None:
+        facts.append(("It had until", stamp(run.run_by.utc)))
+    if run.reap_by is not None:
+        facts.append(("Backstop", stamp(run.reap_by.utc)))
     facts += [
         ("Slot", slot_phrase(run)),
         ("Attempt", str(run.attempt) + (f", after {run.job}/{run.retry_of}" if run.retry_of is not None else "")),

@@ -9,7 +9,6 @@ from attrs import frozen
 from fsm.cli.times import relative, span, stamp
 from fsm.cli.words import quoted
 from fsm.client.explain import Denied, Ran, Story
-from fsm.model.run import Run
 from fsm.model.states import Reason, RefusalReason, State
 
 Wrap = Callable[[str, str, str], list[str]]
@@ -27,9 +26,11 @@ def ending_lines(story: Story, wrap: Wrap) -> Iterator[str]:
     """The last lines of a story."""
     for word, text in (("Now", now_text(story)), ("Next", next_text(story))):
         yield from wrap(f"{word + ':':<6} {text}", "", " " * 7)
-    for place, mend in enumerate(mends(story)):
-        yield from wrap(f"{'To do:' if not place else '':<6} {mend.command}", "", " " * 7)
-        yield from wrap(mend.why, " " * 11, " " * 11)
+    found = mends(story)
+    wide = max((len(mend.command) for mend in found), default=0)
+    for place, mend in enumerate(found):
+        # As it is typed; what it does stands behind it as a shell's comment, so that the line can be pasted whole.
+        yield f"{'' if place else 'To do:':<6} {mend.command:<{wide}}  # {mend.why}"
 
 
 def now_text(story: Story) -> str:
@@ -39,18 +40,16 @@ def now_text(story: Story) -> str:
     if holder is not None and holder.state is State.RUNNING:
         since = span(now - (holder.started_at or holder.queued_at))
         until = f"; it is ended by {stamp(holder.run_by.utc)} at the latest" if holder.run_by is not None else ""
-        return f"{holder.id} is running since {since}{until}."
+        return f"{holder.id} has been running for {since}{until}."
     if holder is not None:
-        return f"{holder.id} is over, but something of it may still be alive: its slot is held since {_since(holder, now)}."
+        since = span(now - (holder.ended_at or now))
+        return f"{holder.id} is over, but something of it may still be alive: it has held the slot for {since}."
     waiting = story.waiting.run if story.waiting is not None else None
     if waiting is not None:
         why = "" if story.reign is not None else " for a scheduler"
-        return f"{waiting.id} waits{why} since {span(now - waiting.queued_at)}, until {stamp(waiting.start_by.utc)} at the latest."
+        since = span(now - waiting.queued_at)
+        return f"{waiting.id} has waited{why} for {since}; it waits until {stamp(waiting.start_by.utc)} at the latest."
     return "no run is open, and the slot is free."
-
-
-def _since(run: Run, now: int) -> str:
-    return span(now - (run.ended_at or now))
 
 
 def next_text(story: Story) -> str:
@@ -83,12 +82,12 @@ def _mends(story: Story) -> Iterator[Mend]:
         return
     alive = job.schedule is not None and job.enabled
     if story.reign is None and (alive or story.waiting is not None):
-        yield Mend("cronfsm serve", "starts a scheduler; without one nothing is started.")
+        yield Mend("cronfsm serve", "start a scheduler; without one nothing is started")
     if story.state.paused:
-        yield Mend(f"cronfsm resume {quoted(name)}", "lets its ticks make runs again.")
+        yield Mend(f"cronfsm resume {quoted(name)}", "let its ticks make runs again")
     yield from _free_the_slot(story)
     if not job.enabled:
-        yield Mend(_redefine(story), "set enabled = true there: a disabled job has no ticks.")
+        yield Mend(_redefine(story), "with enabled = true: a disabled job has no ticks")
     yield from _after_the_last(story)
 
 
@@ -104,13 +103,11 @@ def _free_the_slot(story: Story) -> Iterator[Mend]:
     )
     in_the_way = refused or (story.pending is not None and story.pending.same_as is not None)
     if in_the_way or holder.state.terminal:
-        yield Mend(
-            f"cronfsm cancel {quoted(holder.id)}", f"ends what is left of {holder.id}, so that the slot is free."
-        )
-        yield Mend(f"cronfsm logs {quoted(holder.id)}", "shows what it has printed.")
+        yield Mend(f"cronfsm cancel {quoted(holder.id)}", f"end what is left of {holder.id}, so that the slot is free")
+        yield Mend(f"cronfsm logs {quoted(holder.id)}", "see what it has printed")
 
 
-_LOOK = "shows what it printed before it ended."
+_LOOK = "see what it printed before it ended"
 
 
 def _after_the_last(story: Story) -> Iterator[Mend]:
@@ -118,7 +115,7 @@ def _after_the_last(story: Story) -> Iterator[Mend]:
     last = next((answer for answer in reversed(story.answers) if isinstance(answer, Ran | Denied)), None)
     name = story.state.job
     if isinstance(last, Denied) and last.body.reason is RefusalReason.MISSED and story.holder is None:
-        yield Mend(f"cronfsm run {quoted(name)}", "makes up for it now.")
+        yield Mend(f"cronfsm run {quoted(name)}", "make up for it now")
     if not isinstance(last, Ran):
         return
     run = last.life.run
@@ -126,15 +123,15 @@ def _after_the_last(story: Story) -> Iterator[Mend]:
         yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)
     elif run.reason is Reason.RUN_TIMEOUT:
         yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)
-        yield Mend(_redefine(story), "give it a longer timeout there, if it needs more time.")
+        yield Mend(_redefine(story), "with a longer timeout, if it needs more time")
     elif run.reason is Reason.QUEUE_TIMEOUT:
-        yield Mend(_redefine(story), "raise start_within there, or max_running: it waited too long for its turn.")
+        yield Mend(_redefine(story), "with a longer start_within, or a larger max_running: it waited too long")
     elif run.reason is Reason.START_FAILED:
-        yield Mend(_redefine(story), "correct its command there: it could not be executed.")
+        yield Mend(_redefine(story), "with a command that can be executed")
     elif run.state is State.LOST:
         yield Mend(
             f"cronfsm show {quoted(run.id)}",
-            "shows all that is known of it; whether its work was done, only you can tell.",
+            "see all that is known of it; whether its work was done, only you can tell",
         )
 
 

@@ -46,6 +46,7 @@ def _answer(answer: Answer, job: str) -> Json:
         "at": instant(answer.at),
         "actor": answer.actor,
         "version": answer.version,
+        "source": answer.source,
     }
 
 

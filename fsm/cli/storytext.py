@@ -9,10 +9,10 @@ from fsm.cli.output import Output, colour_of
 from fsm.cli.storyends import ending_lines
 from fsm.cli.tables import plain
 from fsm.cli.times import clock, span, stamp, zone_name
-from fsm.cli.words import ending, how, took
+from fsm.cli.words import ending, how
 from fsm.client.explain import Answer, Changed, Denied, Life, Pending, Ran, Story
 from fsm.client.reigns import Outage
-from fsm.instants import HOUR, SECOND, Instant, format_duration
+from fsm.instants import SECOND, Instant, format_duration
 from fsm.model.job import CatchUp, Job
 from fsm.model.run import Run, run_id
 from fsm.model.states import Cause, Reason, RefusalReason, State
@@ -42,13 +42,14 @@ class _Teller:
         yield from self._head()
         if self.story.earlier:
             yield "(There is more before this: --since 7d)"
-        for answer in self.story.answers:
-            yield ""
-            yield from self._answer(answer)
-        if self.story.pending is not None and self.story.at is None:
-            yield ""
-            yield from self._pending(self.story.pending)
         yield ""
+        for answer in self.story.answers:
+            yield from self._answer(answer)
+        pending = self.story.pending
+        if pending is not None and (self.story.at is None or pending.first <= self.story.at <= pending.last):
+            yield from self._pending(pending)
+        if self.story.answers or pending is not None:
+            yield ""
         yield from ending_lines(self.story, self.wrap)
 
     def wrap(self, text: str, indent: str = "    ", more: str | None = None) -> list[str]:
@@ -77,24 +78,16 @@ class _Teller:
             yield "Nothing has been asked of it yet."
 
     def _asked(self, at: Instant) -> Iterator[str]:
+        """What there is to say of the time that was asked for, beside its answer."""
         before, after = self.story.around
-        if at > self.story.now:
-            yield f"{stamp(at)} is still to come."
-        if before == after == at:
-            return
         first = self.story.answers[0] if self.story.answers else None
-        if isinstance(first, Denied) and first.body.first <= at <= first.body.last and first.body.count > 1:
-            return
-        if isinstance(first, Ran) and first.tick == at:
-            return  # by an earlier definition
-        near = [
-            f"{word} {stamp(near)}" for word, near in (("before it", before), ("after it", after)) if near is not None
-        ]
-        text = f"{stamp(at)} is no scheduled time of it" + (
-            f"; by its present schedule {' and '.join(near)} are" if near else ""
-        )
-        yield from self.wrap(text + ".", "")
-        yield "The last answer before it:" if first is not None else "The journal has no answer before it."
+        if at > self.story.now:
+            yield f"{stamp(at)} is still to come" + (", and a scheduled time of it." if after == at else ".")
+        elif not _answers(first, at) and before != at:
+            near = [f"{stamp(due)} {word}" for due, word in ((before, "before"), (after, "after")) if due is not None]
+            by = f" (by its present schedule it is due {', '.join(near)})" if near else ""
+            yield from self.wrap(f"{stamp(at)} is no scheduled time of it{by}.", "")
+            yield "Its last answer before that:" if first is not None else "The journal has no answer before that."
 
     # ---- answers
 
@@ -107,8 +100,8 @@ class _Teller:
             yield self._changed(answer)
 
     def _changed(self, answer: Changed) -> str:
-        version = f" (version {answer.version})" if answer.version is not None else ""
-        return f"{stamp(answer.at)}  {answer.what} by {answer.actor}{version} #{answer.entry}"
+        more = f" (version {answer.version}, from {plain(answer.source or '')})" if answer.version is not None else ""
+        return f"{stamp(answer.at)}  {answer.what} by {answer.actor}{more} #{answer.entry}"
 
     def _ran(self, answer: Ran) -> Iterator[str]:
         run = answer.life.run
@@ -164,7 +157,7 @@ class _Teller:
         elif by.state is State.RUNNING:
             yield f"{name} had been running{length}{until}."
         else:
-            yield f"{name} was over ({by.state}){length}, but something of it could still be alive, so it held the slot."
+            yield f"{name} was over ({by.state}){length}, but something of it could still be alive: it held the slot."
         if answer.blocker is None:
             yield "Its entries are not in this journal any more."
         elif by.number in self._told:
@@ -178,6 +171,13 @@ class _Teller:
         yield from self.wrap(_why_pending(pending))
 
 
+def _answers(answer: Answer | None, at: Instant) -> bool:
+    """Whether it is the answer to that very time, by whatever definition the job had then."""
+    if isinstance(answer, Ran):
+        return answer.tick == at
+    return isinstance(answer, Denied) and (answer.body.first == at or answer.body.first < at <= answer.body.last)
+
+
 def _when(first: Instant, last: Instant, count: int) -> str:
     """One time, or a stretch of them."""
     if count == 1:
@@ -188,9 +188,9 @@ def _when(first: Instant, last: Instant, count: int) -> str:
 def _what(run: Run, now: Instant) -> str:
     """``backup/42 succeeded after 12s``."""
     if run.state is State.QUEUED:
-        return f"{run.id} is queued since {span(now - run.queued_at)}"
+        return f"{run.id} has been queued for {span(now - run.queued_at)}"
     if run.state is State.RUNNING:
-        return f"{run.id} is running since {span(now - (run.started_at or run.queued_at))}"
+        return f"{run.id} has been running for {span(now - (run.started_at or run.queued_at))}"
     return f"{run.id} {ending(run)}"
 
 
@@ -224,7 +224,8 @@ def _missed(answer: Denied, job: Job | None) -> Iterator[str]:
     if job.catch_up is CatchUp.SKIP:
         yield 'Missed times are not made up for (catch_up = "skip").'
     else:
-        yield f"Only the newest missed time is made up for, and only within {format_duration(job.catch_up_within_us)} (catch_up_within)."
+        within = format_duration(job.catch_up_within_us)
+        yield f"Of missed times only the newest is made up for, and only within {within} (catch_up_within)."
 
 
 def _outage_text(outage: Outage, beside: Instant) -> str:
@@ -233,7 +234,8 @@ def _outage_text(outage: Outage, beside: Instant) -> str:
     if before is None:
         text = "No scheduler had ever been up"
     elif before.ended is not None:
-        text = f"No scheduler was up: the last one ended {clock(before.last, beside)} ({before.ended}) #{before.last_entry}"
+        ended = f"{clock(before.last, beside)} ({before.ended}) #{before.last_entry}"
+        text = f"No scheduler was up: the last one ended {ended}"
     else:
         text = (
             f"No scheduler was up: the last one (pid {before.pid}) was heard of {clock(before.last, beside)} "

@@ -44,7 +44,7 @@ class Look:
 
     room: int | None = None
     mark: str = "~"
-    paint: Paint = lambda text, colour: text
+    paint: Paint = lambda text, _: text
 
 
 def width(text: str) -> int:

@@ -43,22 +43,23 @@ def zone_name(us: int) -> str:
 
 
 def span(us: int) -> str:
-    """A length in at most two units: ``2d 3h``, ``8h 12m``, ``5m 10s``, ``12.3s``, ``120ms``."""
+    """A length in at most two units, rounded: ``2d 3h``, ``8h 12m``, ``5m 10s``, ``12.3s``, ``120ms``."""
     us = abs(us)
     if us < SECOND:
-        return f"{us // 1000}ms"
-    if us < MINUTE:
-        text = f"{us // 100_000 / 10:.1f}"
-        return text.removesuffix(".0") + "s"
+        return f"{us // 1000}ms"  # cut off, for a second is more than that
+    if us < MINUTE - SECOND // 20:
+        return f"{us / SECOND:.1f}".removesuffix(".0") + "s"
     for large, large_name, small, small_name in (
-        (DAY, "d", HOUR, "h"),
-        (HOUR, "h", MINUTE, "m"),
         (MINUTE, "m", SECOND, "s"),
+        (HOUR, "h", MINUTE, "m"),
+        (DAY, "d", HOUR, "h"),
     ):
-        if us >= large:
-            whole, rest = us // large, us % large // small
+        count = (us + small // 2) // small  # in the smaller unit; where that makes a whole day, it is one
+        per = large // small
+        if large == DAY or count < (24 if large == HOUR else 60) * per:
+            whole, rest = divmod(count, per)
             return f"{whole}{large_name}" + (f" {rest}{small_name}" if rest else "")
-    raise AssertionError("a minute is the smallest of them")
+    raise AssertionError("a day is the largest of them")
 
 
 def age(us: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from fsm.cli.tables import plain
 from fsm.cli.times import age, relative, span
-from fsm.instants import Instant
+from fsm.instants import SECOND, Instant
 from fsm.model.job import Job
 from fsm.model.run import Run
 from fsm.model.states import Cause, Reason, RefusalReason, SlotState, State
@@ -74,17 +74,20 @@ def open_phrase(run: Run, now: Instant) -> str:
 
 def last_phrase(run: Run, now: Instant) -> str:
     """``failed 5m ago``, for a table."""
-    return f"{run.state} {age(now - run.ended_at)} ago" if run.ended_at is not None else str(run.state)
+    if run.ended_at is None:
+        return str(run.state)
+    return f"{run.state} {age(now - run.ended_at)} ago" if now - run.ended_at >= SECOND else f"{run.state} now"
 
 
 def run_sentence(run: Run, now: Instant) -> str:
     """What a run is now, in one sentence without its full stop."""
     if run.state is State.QUEUED:
-        return f"{run.id} is queued since {span(now - run.queued_at)}; it waits until {relative(run.start_by.utc, now)}"
+        until = relative(run.start_by.utc, now)
+        return f"{run.id} has been queued for {span(now - run.queued_at)}; its deadline is {until}"
     if run.state is State.RUNNING:
         since = run.started_at if run.started_at is not None else run.queued_at
-        until = f", {relative(run.run_by.utc, now)} at the latest it is ended" if run.run_by is not None else ""
-        return f"{run.id} is running since {span(now - since)}{until}"
+        until = f"; its deadline is {relative(run.run_by.utc, now)}" if run.run_by is not None else ""
+        return f"{run.id} has been running for {span(now - since)}{until}"
     return f"{run.id} {ending(run)}"
 
 
@@ -102,7 +105,9 @@ def ending(run: Run) -> str:
 
 def slot_phrase(run: Run) -> str:
     """What its slot is, for a person."""
-    return "held (something of it may still be alive)" if run.slot is SlotState.HELD else "free"
+    if run.slot is SlotState.FREE:
+        return "free"
+    return "held, for something of it may still be alive" if run.state.terminal else "held"
 
 
 def command_line(job: Job) -> str:

@@ -67,6 +67,5 @@ def apply(
     wanted += [(job.name, [Put(job, source)]) for job in jobs if job.name in different]
     engine.do_all(wanted)
     for name in changes.removed:
-        for run in engine.journal.state(name).open_runs:
-            engine.cancel(run, reason=Reason.JOB_REMOVED)
+        engine.end_open_runs(name, Reason.JOB_REMOVED)
     return changes

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from typing import Protocol
 
@@ -139,8 +139,16 @@ class Engine:
     def remove(self, name: str) -> None:
         """Take the job away. What is queued is reaped, what is running is ended. Raises `UnknownJob`."""
         self._do(self._known(name), Remove())
+        self.end_open_runs(name, Reason.JOB_REMOVED)
+
+    def end_open_runs(self, name: str, reason: Reason) -> None:
+        """Cancel whatever run of the job is open; one that ends by itself meanwhile keeps its own verdict.
+
+        Raises `SupervisorMute`.
+        """
         for run in self.journal.state(name).open_runs:
-            self.cancel(run.id, reason=Reason.JOB_REMOVED)
+            with suppress(IllegalTransition):
+                self.cancel(run, reason=reason)
 
     def _known(self, name: str) -> str:
         if self.journal.state(name).definition is None:

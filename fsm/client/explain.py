@@ -107,6 +107,7 @@ class Changed:
     actor: Actor
     what: str
     version: int | None = None
+    source: str | None = None
 
 
 Answer = Ran | Denied | Changed
@@ -156,7 +157,7 @@ def explain(journal: Journal, job: str, now: Moment, *, served: bool, window: Wi
     window = window or Window()
     state = journal.state(job)
     lives = _Lives(journal, job)
-    chosen, earlier = _choose(_answers(journal, job), window, now.utc)
+    chosen, earlier = _choose(_answers(journal, job), window, state, now.utc)
     if window.number is not None and not chosen:
         raise UnknownRun(run_id(job, window.number))
     since = min((_first(entry) for entry in chosen), default=now.utc)
@@ -204,12 +205,13 @@ def _last(entry: Entry) -> Instant:
     return entry.body.last if isinstance(entry.body, Refused) else _first(entry)
 
 
-def _choose(entries: Iterable[Entry], window: Window, now: Instant) -> tuple[list[Entry], bool]:
+def _choose(entries: Iterable[Entry], window: Window, state: JobState, now: Instant) -> tuple[list[Entry], bool]:
     """The entries of the window, newest first, and whether there are earlier ones."""
     if window.number is not None:
         return [e for e in entries if isinstance(e.body, Queued) and e.run == window.number][:1], False
     if window.at is not None:
-        return _at(entries, window.at), False
+        answered = window.at <= (now if state.accounted_to is None else state.accounted_to)
+        return (_at(entries, window.at) if answered else []), False  # else it is pending, or still to come
     since = now - DAY if window.since is None else window.since
     chosen: list[Entry] = []
     for entry in entries:
@@ -272,9 +274,9 @@ def _told(entry: Entry, lives: _Lives, known: list[Reign], *, served: bool) -> A
         return Denied(entry.id, entry.at, entry.actor, body, blocker, outage)
     if isinstance(body, JobPut):
         what = "defined" if body.version == 1 else "changed"
-        return Changed(entry.id, entry.at, entry.actor, what, body.version)
+        return Changed(entry.id, entry.at, entry.actor, what, body.version, body.source)
     words = {JobPaused: "paused", JobResumed: "resumed", JobRemoved: "removed"}
-    return Changed(entry.id, entry.at, entry.actor, words[type(body)])  # type: ignore[index]
+    return Changed(entry.id, entry.at, entry.actor, words[type(body)])
 
 
 def _pending(state: JobState, now: Instant, known: list[Reign], *, served: bool) -> Pending | None:

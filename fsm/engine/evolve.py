@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from fsm.errors import IllegalEntry
+from fsm.instants import Instant
 from fsm.lifecycle.machine import compiled
 from fsm.model.entries import (
     Checkpoint,
@@ -65,9 +66,15 @@ def _put(state: JobState, record: Record, body: JobPut) -> JobState:
         version=body.version,
         source=body.source,
         anchor=body.anchor,
-        accounted_to=state.accounted_to if kept else record.at,
+        accounted_to=state.accounted_to if kept else _forward(state.accounted_to, record.at),
         refusal=None,
     )
+
+
+def _forward(accounted_to: Instant | None, at: Instant) -> Instant:
+    """Never back: what has its answer keeps it, also when the wall clock was set back before the edit, or the job was
+    removed meanwhile. The same scheduled time never makes two runs."""
+    return at if accounted_to is None else max(accounted_to, at)
 
 
 def same_ticks(old: Job, new: Job) -> bool:
@@ -95,7 +102,7 @@ def _resumed(state: JobState, record: Record, body: JobResumed) -> JobState:
 
 def _removed(state: JobState, record: Record, body: JobRemoved) -> JobState:
     _need_job(state)
-    return _next(state, definition=None, paused=False, refusal=None, accounted_to=None, anchor=None)
+    return _next(state, definition=None, paused=False, refusal=None, anchor=None)
 
 
 def _queued(state: JobState, record: Record, body: Queued) -> JobState:

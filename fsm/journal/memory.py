@@ -82,15 +82,15 @@ class MemoryJournal:
             first = len(sealed)
             for draft in append.drafts:
                 ident += 1
-                one = seal_draft(state, draft, ident, self._node, epoch, last_hash)
+                one = state, entry, _, _ = seal_draft(state, draft, ident, self._node, epoch, last_hash)
                 if isinstance(draft.body, JobPut):
-                    next_due(one.after)  # a schedule that cannot be read is refused now, not when it is asked for
-                state, last_hash = one.after, one.entry.hash
+                    next_due(state)  # a schedule that cannot be read is refused now, not when it is asked for
+                last_hash = entry.hash
                 sealed.append(one)
             tips[job] = state, last_hash
-            results.append(Appended(state, tuple(one.entry for one in sealed[first:])))
-        for one in sealed:
-            self._store(one)
+            results.append(Appended(state, tuple(entry for _, entry, _, _ in sealed[first:])))
+        for after, entry, _, run in sealed:
+            self._store(entry, after, run)
         self._epoch = after_epoch
         return results
 
@@ -98,14 +98,13 @@ class MemoryJournal:
         stream = self._streams.get(job)
         return (JobState(job), GENESIS) if stream is None else (stream.state, stream.last_hash)
 
-    def _store(self, one: Sealed) -> None:
-        entry = one.entry
+    def _store(self, entry: Entry, after: JobState, run: Run | None) -> None:
         stream = self._streams.get(entry.job)
         if stream is None:
             stream = self._streams[entry.job] = _Stream(entry.job)
         stream.entries.append(entry)
         stream.last_hash = entry.hash
-        stream.note(entry, one.after, one.run)
+        stream.note(entry, after, run)
         self._entries.append(entry)
 
     def state(self, job: str) -> JobState:

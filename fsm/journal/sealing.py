@@ -20,39 +20,37 @@ from fsm.ports import Append
 ABOUT_A_RUN = frozenset({Queued, Started, Ended, Released})
 """Bodies that name a run in their envelope; all others name none."""
 
+_MOVES = frozenset({Started, Ended})
 
-class Sealed:
-    """An entry in its place, its body's text, and the folds before and after it.
 
-    `run` is the run that it is about, as it is after it. Not frozen: one is made for every entry appended.
-    """
-
-    __slots__ = ("after", "before", "body", "entry", "run")
-
-    def __init__(self, entry: Entry, body: str, before: JobState, after: JobState, run: Run | None) -> None:
-        self.entry, self.body, self.before, self.after, self.run = entry, body, before, after, run
+Sealed = tuple[JobState, Entry, str, Run | None]
+"""The fold after an entry, the entry in its place, its body's JSON text, and the run that it is about, after it."""
 
 
 def seal_draft(before: JobState, draft: Draft, ident: int, node: str, epoch: int | None, prev_hash: str) -> Sealed:
     """`draft` as the next entry of the stream `before`.
 
-    Raises `IllegalEntry` when it cannot follow, `BadValue` when JSON cannot hold it.
+    Raises `IllegalEntry` when it cannot follow, `BadValue` when JSON cannot hold it. On the path of every append.
     """
+    body, number = draft.body, draft.run
+    if (number is None) is (type(body) in ABOUT_A_RUN) or draft.job != before.job:
+        check_envelope(before, draft)
     after = evolve(before, draft)
-    check_envelope(before, draft)
-    body = draft.body
-    source = state_before(before, draft)
-    if type(body) is SchedulerUp:
+    run = source = None
+    if number is not None:
+        run, source = run_after(before, draft, after), state_before(before, draft)
+    elif type(body) is SchedulerUp:
         epoch = body.epoch
-    seq = after.seq
-    text, digest = seal(draft, source, seq, node, epoch, prev_hash)
-    entry = Entry(ident, draft.job, seq, draft.at, draft.actor, node, epoch, draft.run, body, prev_hash, digest, source)
-    return Sealed(entry, text, before, after, run_after(before, draft, after))
+    text, digest = seal(draft, source, after.seq, node, epoch, prev_hash)
+    entry = Entry(
+        ident, draft.job, after.seq, draft.at, draft.actor, node, epoch, number, body, prev_hash, digest, source
+    )
+    return after, entry, text, run
 
 
 def state_before(before: JobState, record: Draft | Entry) -> State | None:
-    """The state that a transition of this run would come from; None for a new run and for other records."""
-    if record.run is None or type(record.body) not in (Started, Ended):
+    """The state that a transition of this run comes from; None for a new run and for other records."""
+    if type(record.body) not in _MOVES or record.run is None:
         return None
     run = before.run(record.run)
     return None if run is None else run.state

@@ -78,12 +78,12 @@ class SqliteJournal:
             store.execute(_SQL["begin"])
             done = work()
             store.execute(_SQL["commit"])
-        except apsw.Error as error:
+        except BaseException as error:
             told = store.last_errno()
             store.roll_back()
-            raise trouble(error, store.path, told) from error
-        except BaseException:
-            store.roll_back()
+            self._writer.forget()
+            if isinstance(error, apsw.Error):
+                raise trouble(error, store.path, told) from error
             raise
         return done
 

@@ -106,7 +106,8 @@ def runs(store: Store, query: RunQuery) -> list[Run]:
     if query.states is not None:
         asked = [_of_state(query.job, wanted) for wanted in query.states]
     else:
-        asked = [("runs", ()) if query.job is None else ("runs_of_job", (query.job,))]
+        of_job = "runs_of_job" if query.since is None else "runs_of_job_since"
+        asked = [("runs", ()) if query.job is None else (of_job, (query.job,))]
     with snapshot(store):
         rows: list[Row] = [row for name, key in asked for row in store.execute(_SQL[name], (*key, since, limit))]
     if len(asked) > 1:

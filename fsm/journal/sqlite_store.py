@@ -100,7 +100,7 @@ class Store:
             raise JournalUnusable(
                 self.path, "it may only be read", "write access to the file and to its folder is needed"
             )
-        self.execute(_EVERY_CONNECTION)
+        self.execute(_EVERY_CONNECTION).fetchall()  # some of them answer with a row, and wait until it is read
         if not self.read_only:
             self._check_wal()
         self._check_table()

@@ -9,15 +9,20 @@ import apsw
 from fsm.codec.bodies import TARGETS
 from fsm.codec.entries import GENESIS
 from fsm.errors import Conflict, IllegalEntry
-from fsm.journal.sealing import Sealed, next_epoch, seal_draft
+from fsm.journal.sealing import next_epoch, seal_draft
 from fsm.journal.sqlite_projection import Execute, open_stream, project, rebuild
+from fsm.journal.sqlite_rows import Row
 from fsm.journal.statements import statements
-from fsm.model.entries import KIND_OF, Ended, Queued, Started
+from fsm.model.entries import KIND_OF, Ended, Entry, Queued, Started
 from fsm.model.states import State, Trigger
+from fsm.model.stream import JobState
 from fsm.ports import Append, Appended
 
 _SQL = statements("append")
-_TIP, _ENTRY = _SQL["tip"], _SQL["entry"]
+_ENTRY = _SQL["entry"]
+
+MAX_TIPS = 20_000
+"""Ends of streams that are remembered to spare reading them: some megabytes."""
 
 
 class Writer:
@@ -26,6 +31,10 @@ class Writer:
     def __init__(self, execute: Execute, node: str) -> None:
         self._execute = execute
         self._node = node
+        # Job -> length and last hash, as this process last left them. Others may have gone on from there; but an
+        # entry never changes, so that for a stream of that length the hash is right, and the length is checked
+        # by the database when the entry comes.
+        self._tips: dict[str, tuple[int, str]] = {}
 
     def append(self, batch: Sequence[Append], epoch: int | None) -> list[Appended]:
         """See `fsm.ports.Journal.append`; errors of SQLite itself come out as they are."""
@@ -43,60 +52,80 @@ class Writer:
         return results
 
     def _append(self, append: Append, ident: int, epoch: int | None) -> Appended:
-        execute = self._execute
         state = append.state
-        length, last_hash = execute(_TIP, (state.job,)).get or (0, GENESIS)
-        if length != state.seq:
-            raise Conflict(state.job, state.seq, length)
-        if not length and append.drafts:
-            open_stream(execute, state.job)
+        length, last_hash = self._tips.get(state.job, (None, ""))
+        if length != state.seq or not append.drafts:
+            last_hash = self._tip(state)
         entries = []
         for draft in append.drafts:
             ident += 1
-            one = seal_draft(state, draft, ident, self._node, epoch, last_hash)
-            self._insert(one)
-            project(execute, draft, state, one.after, one.run, one.entry.hash, due=True)
-            state, last_hash = one.after, one.entry.hash
-            entries.append(one.entry)
+            after, entry, body, run = seal_draft(state, draft, ident, self._node, epoch, last_hash)
+            last_hash = entry.hash
+            try:
+                self._execute(_ENTRY, _entry_row(entry, body))
+            except apsw.ConstraintError as refusal:
+                raise self._refused(append, entry, refusal) from None
+            project(self._execute, draft, state, after, run, last_hash, due=True)
+            state = after
+            entries.append(entry)
+        self._tips[state.job] = state.seq, last_hash
         return Appended(state, tuple(entries))
 
-    def _insert(self, one: Sealed) -> None:
-        entry = one.entry
-        body = entry.body
-        trigger = target = reason = None
-        if isinstance(body, Ended):
-            trigger, reason = body.trigger, body.reason
-            target = TARGETS[trigger]
-        elif isinstance(body, Queued):
-            trigger, target = Trigger.QUEUE, State.QUEUED
-        elif isinstance(body, Started):
-            trigger, target = Trigger.START, State.RUNNING
-        try:
-            self._execute(
-                _ENTRY,
-                (
-                    entry.id,
-                    entry.job,
-                    entry.seq,
-                    entry.at,
-                    entry.actor,
-                    entry.node,
-                    entry.epoch,
-                    KIND_OF[type(body)],
-                    entry.run,
-                    trigger,
-                    entry.source,
-                    target,
-                    reason,
-                    one.body,
-                    entry.prev_hash,
-                    entry.hash,
-                ),
-            )
-        except apsw.ConstraintError as refusal:
-            # Only for a fold that is not the stream's, or a projection that somebody wrote into: evolve judged it.
-            raise IllegalEntry(entry.job, entry.seq, f"the database refuses it: {refusal}", "database") from None
+    def _tip(self, state: JobState) -> str:
+        """The hash of the stream's last entry. Raises `Conflict` when the stream is not as long as `state` says."""
+        if len(self._tips) > MAX_TIPS:
+            self._tips.clear()
+        length, last_hash = self._execute(_SQL["tip"], (state.job,)).get or (None, GENESIS)
+        if (length or 0) != state.seq:
+            raise Conflict(state.job, state.seq, length or 0)
+        if length is None:
+            open_stream(self._execute, state.job)
+        return str(last_hash)
+
+    def _refused(self, append: Append, entry: Entry, refusal: apsw.ConstraintError) -> Exception:
+        """The database has the last word. Mostly somebody was faster; else the fold given is not the stream's, or
+        somebody wrote into the file: what `evolve` can judge, it has."""
+        length = self._execute(_SQL["length"], (entry.job,)).get or 0
+        own = entry.seq - 1 - append.state.seq  # entries of this append that went before
+        if length - own != append.state.seq:
+            return Conflict(entry.job, append.state.seq, length - own)
+        return IllegalEntry(entry.job, entry.seq, f"the database refuses it: {refusal}", "database")
+
+    def forget(self) -> None:
+        """After a transaction that was undone: what is remembered of the streams may be of entries that never were."""
+        self._tips.clear()
 
     def rebuild(self) -> None:
         """See `fsm.ports.Journal.rebuild`."""
         rebuild(self._execute)
+
+
+def _entry_row(entry: Entry, body_text: str) -> Row:
+    """What the statement `entry` binds."""
+    body = entry.body
+    trigger = target = reason = None
+    if isinstance(body, Ended):
+        trigger, reason = body.trigger, body.reason
+        target = TARGETS[trigger]
+    elif isinstance(body, Queued):
+        trigger, target = Trigger.QUEUE, State.QUEUED
+    elif isinstance(body, Started):
+        trigger, target = Trigger.START, State.RUNNING
+    return (
+        entry.id,
+        entry.job,
+        entry.seq,
+        entry.at,
+        entry.actor,
+        entry.node,
+        entry.epoch,
+        KIND_OF[type(body)],
+        entry.run,
+        trigger,
+        entry.source,
+        target,
+        reason,
+        body_text,
+        entry.prev_hash,
+        entry.hash,
+    )

@@ -14,10 +14,10 @@ from fsm.engine.decide import decide
 from fsm.engine.events import event_of
 from fsm.engine.evolve import evolve, run_after
 from fsm.engine.wanted import still_wanted
-from fsm.errors import Conflict, StoreError
+from fsm.errors import Conflict, Fenced, StoreError
 from fsm.instants import Moment
 from fsm.model.commands import Command, Deferred, Go, Ticks
-from fsm.model.entries import Draft, Entry, SchedulerSettings
+from fsm.model.entries import Draft, Entry, SchedulerSettings, SchedulerUp
 from fsm.model.events import LifecycleEvent
 from fsm.model.job import SCHEDULER_STREAM, Job
 from fsm.model.states import Actor
@@ -86,7 +86,10 @@ class Book:
         return state
 
     def read_foreign(self) -> frozenset[str]:
-        """Take notice of what others appended: publish it, fold it anew. Returns the jobs concerned."""
+        """Take notice of what others appended: publish it, fold it anew. Returns the jobs concerned.
+
+        Raises `Fenced` when another scheduler took over.
+        """
         if self.journal.last_id() == self.cursor:
             return frozenset()
         touched: set[str] = set()
@@ -94,8 +97,7 @@ class Book:
         for entry in self.journal.entries(after_id=self.cursor, limit=MAX_FOREIGN):
             self.cursor = entry.id
             if entry.job == SCHEDULER_STREAM:
-                if isinstance(entry.body, SchedulerSettings):
-                    self.max_running = entry.body.max_running
+                self._read_scheduler(entry)
                 continue
             touched.add(entry.job)
             run = self.journal.run(entry.job, entry.run) if entry.run is not None else None
@@ -107,6 +109,12 @@ class Book:
             self.state(job)
         self.publisher.publish(events)
         return frozenset(touched)
+
+    def _read_scheduler(self, entry: Entry) -> None:
+        if isinstance(entry.body, SchedulerUp) and entry.body.epoch > self.epoch:
+            raise Fenced(self.epoch, entry.body.epoch)  # at once, not when something is to be appended
+        if isinstance(entry.body, SchedulerSettings):
+            self.max_running = entry.body.max_running
 
     def settle(self, intents: Iterable[Intent], clock: Callable[[], Moment]) -> Settled:
         """Decide all of `intents` and append what they give, durably, in one transaction.

@@ -110,13 +110,16 @@ class Scheduler:
 
     def _settle(self, intents: list[Intent]) -> None:
         if not intents:
+            if self._retry_at is not None and self.clock.now().boot >= self._retry_at:
+                self.trouble, self._retry_at = None, None  # only starts were held back: their runs are armed anew
             return
         try:
             settled = self.book.settle(intents, self.clock.now)
         except Fenced:
             raise
         except StoreError as trouble:
-            self._hold_back(intents, trouble)
+            self._in_trouble(trouble)
+            self._hold_back(intents)
             return
         self.trouble, self._retry_at = None, None
         for go in settled.go:
@@ -129,11 +132,13 @@ class Scheduler:
         # If this process stops here, after the commit: the pipe closes, the supervisor disarms and says so.
         self.launcher.go(go.execution, go.run_by)
 
-    def _hold_back(self, intents: list[Intent], trouble: StoreError) -> None:
-        """The store cannot take it now. Nothing was written; all of it is asked again, but for starts: an armed
-        supervisor does not wait that long, so its run is armed anew."""
+    def _in_trouble(self, trouble: StoreError) -> None:
         self.trouble = trouble
         self._retry_at = self.clock.now().boot + RETRY_STORE
+
+    def _hold_back(self, intents: list[Intent]) -> None:
+        """The store cannot take it now. Nothing was written; all of it is asked again, but for starts: an armed
+        supervisor does not wait that long, so its run is armed anew."""
         for intent in intents:
             if isinstance(intent.command, Start):
                 self.starter.abandon(intent.job)
@@ -202,8 +207,12 @@ class Scheduler:
                 self._again += self.watcher.examine(job)
                 self._follow(job, now)
         if now.boot >= self._alive_at and self.trouble is None:
-            self._alive_at = now.boot + ALIVE_EVERY
-            self._append(SchedulerAlive(self.book.epoch), now)
+            try:
+                self._append(SchedulerAlive(self.book.epoch), now)
+            except StoreError as trouble:
+                self._in_trouble(trouble)
+            else:
+                self._alive_at = now.boot + ALIVE_EVERY
 
     def _append(self, body: SchedulerUp | SchedulerAlive | SchedulerDown, now: Moment) -> None:
         state = self.journal.state(SCHEDULER_STREAM)
@@ -211,12 +220,14 @@ class Scheduler:
         self.journal.append([Append(state, (draft,))], epoch=self.book.epoch)
 
     def _wake(self, now: Moment) -> Wake:
-        boots = [self._alive_at, self._sweep_at]
+        boots = [self._sweep_at]
         deadline = self._deadlines.next()
         if deadline is not None:
             boots.append(deadline)
-        if self._again:
-            boots.append(self._retry_at if self._retry_at is not None else now.boot)
+        if self._retry_at is not None:
+            boots.append(self._retry_at)
+        else:
+            boots.append(now.boot if self._again else self._alive_at)
         if self._settle_by is not None:
             boots.append(self._settle_by)
         due = self._due.next() if self._settle_by is None else None
@@ -229,11 +240,16 @@ class Scheduler:
         return not self._again and not self.journal.busy_jobs() and (due is None or due > self.clock.now().utc)
 
     def end(self, reason: str) -> None:
-        """Stop firing, in good order. Runs that are running go on; what is being armed is taken back."""
+        """Stop firing, in good order. Runs that are running go on; what is being armed is taken back.
+
+        A store that cannot take the last entries is `trouble`: the next scheduler answers what has no answer yet.
+        """
         self.starter.abandon_all()
         flush = [Intent(job, Ticks(flush=True)) for job in list(self.book.deferred)]
         try:
             self.book.settle(flush, self.clock.now)
             self._append(SchedulerDown(self.book.epoch, reason), self.clock.now())
+        except StoreError as trouble:
+            self.trouble = trouble
         finally:
             self.watcher.close()

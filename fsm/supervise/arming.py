@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 
 from fsm.supervise import mailbox
 from fsm.supervise.armingfile import ArmingFile
 from fsm.supervise.cgroup import Cgroup
 from fsm.supervise.locks import try_lock
-from fsm.supervise.processes import start_of
+from fsm.supervise.processes import own_start
 from fsm.supervise.sent import SentOrder
 from fsm.supervise.waiting import Waiter, boot_us
 
@@ -69,30 +70,18 @@ def _take_slot(order: SentOrder, go: int, waiter: Waiter) -> int:
 
 
 def _make_files(order: SentOrder, slot: int) -> Armed:
-    pid_start = start_of(os.getpid()) or 0
+    pid_start = own_start()
     cgroup = Cgroup(order.cgroup) if order.cgroup else None
     if cgroup is not None and not cgroup.make():
         cgroup = None
     file = None
     try:
-        os.makedirs(order.folder, mode=0o700, exist_ok=True)
-        file = ArmingFile(
-            order.arming_file,
-            {
-                "job": order.job,
-                "number": order.number,
-                "nonce": order.nonce,
-                "data_id": order.data_id,
-                "pid": os.getpid(),
-                "pid_start": pid_start,
-                "boot_id": order.boot_id,
-                "cgroup": cgroup.path if cgroup else None,
-                "home": order.home,
-            },
-        )
+        first = _make_folder(order.folder)
+        header = order.header + b',"pid":%d,"pid_start":%d,"in_cgroup":%b}'
+        file = ArmingFile(order.arming_file, header % (os.getpid(), pid_start, b"true" if cgroup else b"false"))
         mailbox.create(order.mailbox)
         file.sync()
-        _sync_folders(order.folder)
+        _sync_folders(order.folder, 3 if first else 2)
     except BaseException:
         # nothing was armed: leave nothing that looks as if something had been
         if cgroup is not None:
@@ -106,9 +95,23 @@ def _make_files(order: SentOrder, slot: int) -> Armed:
     return Armed(slot, file, pid_start, cgroup)
 
 
-def _sync_folders(folder: str) -> None:
-    """A new file is safe once the folder that names it is, up to the one that was there before."""
-    for _ in range(3):  # the run's, the job's, and runs/
+def _make_folder(path: str) -> bool:
+    """Make the run's folder; True where more than that one had to be made."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise
+        os.makedirs(path, 0o700, exist_ok=True)  # the job's first run
+        return True
+    return False
+
+
+def _sync_folders(folder: str, levels: int) -> None:
+    """A new file is safe once the folder that names it is, up to one that was there before: run, job, runs/."""
+    for _ in range(levels):
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(fd)

@@ -1,6 +1,7 @@
 """The file of one arming: its life lock and its report. The layout is in specs/supervision.md.
 
-Plain dictionaries here, for the supervisor imports as little as it can; `fsm.supervise.report` makes values of them.
+The supervisor's side, and what both sides know. `fsm.supervise.report` makes values of what was written. A supervisor
+is a fork that copies each page it touches, so the usual payloads are put together without the JSON encoder.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ import binascii
 import errno
 import json
 import os
-import struct
 import time
 
 from fsm.supervise.locks import lock_open_file
 
 SIZE = 4096
 VERSION = 1
-_FRAME = struct.Struct("<4sHHI")  # magic, version, length of the payload, its CRC-32
+FRAME = 12  # magic (4), version (u16), length of the payload (u16), its CRC-32 (u32), little endian
 _LOCK_TRIES, _LOCK_PAUSE_S = 200, 0.005  # an examiner keeps its shared lock for one append; a second is ample
 
 
@@ -29,22 +29,18 @@ class Unreadable(Exception):
 
 
 class Part:
-    """One region of the file."""
+    """One region of the file. `room`: bytes of its payload, at most."""
 
     def __init__(self, magic: bytes, offset: int, size: int) -> None:
         self.magic, self.offset, self.size = magic, offset, size
+        self.room = size - FRAME
 
-    def pack(self, body: dict[str, object]) -> bytes:
-        """The region, filled. An `error` that doesn't fit is cut; raises ValueError if the rest doesn't fit either."""
-        room = self.size - _FRAME.size
-        payload = _json(body)
-        error = body.get("error")
-        while len(payload) > room and isinstance(error, str) and error:
-            error = error[: max(0, len(error) - max(4, (len(payload) - room) // 6))]  # a character is 1 to 12 bytes
-            payload = _json({**body, "error": error + "…"})
-        if len(payload) > room:
-            raise ValueError(f"{len(payload)} bytes don't fit the {room} of part {self.magic.decode()}")
-        frame = _FRAME.pack(self.magic, VERSION, len(payload), binascii.crc32(payload))
+    def pack(self, payload: bytes) -> bytes:
+        """The region, filled. Raises ValueError for what doesn't fit."""
+        if len(payload) > self.room:
+            raise ValueError(f"{len(payload)} bytes don't fit the {self.room} of part {self.magic.decode()}")
+        checksum = binascii.crc32(payload).to_bytes(4, "little")
+        frame = self.magic + VERSION.to_bytes(2, "little") + len(payload).to_bytes(2, "little") + checksum
         return (frame + payload).ljust(self.size, b"\0")
 
     def unpack(self, file: bytes) -> dict[str, object] | None:
@@ -54,20 +50,21 @@ class Part:
             return None
         if len(region) < self.size:
             raise Unreadable("the file is cut")
-        magic, version, length, checksum = _FRAME.unpack_from(region)
-        if magic != self.magic:
-            raise Unreadable(f"part {self.magic.decode()} begins with {magic!r}")
+        name = self.magic.decode()
+        if region[:4] != self.magic:
+            raise Unreadable(f"part {name} begins with {region[:4]!r}")
+        version, length = int.from_bytes(region[4:6], "little"), int.from_bytes(region[6:8], "little")
         if version != VERSION:
-            raise Unreadable(f"format version {version}, of which {VERSION} is known here")
-        payload = region[_FRAME.size : _FRAME.size + length]
-        if len(payload) != length or binascii.crc32(payload) != checksum:
-            raise Unreadable(f"the checksum of part {self.magic.decode()} is wrong")
+            raise Unreadable(f"part {name} has format version {version}; here {VERSION} is known")
+        payload = region[FRAME : FRAME + length]
+        if len(payload) != length or binascii.crc32(payload) != int.from_bytes(region[8:12], "little"):
+            raise Unreadable(f"the checksum of part {name} is wrong")
         try:
             body = json.loads(payload)
         except ValueError:
-            raise Unreadable(f"part {self.magic.decode()} is no JSON") from None
+            raise Unreadable(f"part {name} is no JSON") from None
         if not isinstance(body, dict):
-            raise Unreadable(f"part {self.magic.decode()} is no object")
+            raise Unreadable(f"part {name} is no object")
         return body
 
 
@@ -77,14 +74,73 @@ EMPTIED = Part(b"CFem", 2560, 512)
 COMMAND = Part(b"CFco", 3072, 512)
 
 
-def _json(body: dict[str, object]) -> bytes:
-    return json.dumps(body, separators=(",", ":")).encode("ascii")
+class Verdict:
+    """How a run ended, in the words of the lifecycle table. Instants in UTC microseconds."""
+
+    __slots__ = ("ended_at_us", "error", "exit_code", "reason", "signal", "started_at_us", "trigger")
+
+    def __init__(
+        self,
+        trigger: str,
+        reason: str,
+        ended_at_us: int,
+        *,
+        started_at_us: int | None = None,
+        exit_code: int | None = None,
+        signal: int | None = None,
+        error: str | None = None,
+    ) -> None:
+        self.trigger, self.reason, self.ended_at_us, self.started_at_us = trigger, reason, ended_at_us, started_at_us
+        self.exit_code, self.signal, self.error = exit_code, signal, error
+
+    def pack(self) -> bytes:
+        """Its part of the file. An error text that doesn't fit is cut."""
+        text = f'{{"trigger":"{self.trigger}","reason":"{self.reason}","ended_at_us":{self.ended_at_us}'
+        if self.started_at_us is not None:
+            text += f',"started_at_us":{self.started_at_us}'
+        if self.exit_code is not None:
+            text += f',"exit_code":{self.exit_code}'
+        if self.signal is not None:
+            text += f',"signal":{self.signal}'
+        if self.error is not None:
+            text += f',"error":{json_text(self.error, VERDICT.room - len(text) - 10)}'
+        return VERDICT.pack(text.encode("ascii") + b"}")
+
+
+class Emptied:
+    """The end of the tree, and how its command really ended."""
+
+    __slots__ = ("at_us", "exit_code", "output_bytes", "output_dropped", "signal")
+
+    def __init__(self, at_us: int) -> None:
+        self.at_us = at_us
+        self.exit_code: int | None = None
+        self.signal: int | None = None
+        self.output_bytes = self.output_dropped = 0
+
+    def pack(self) -> bytes:
+        """Its part of the file."""
+        text = f'{{"at_us":{self.at_us},"output_bytes":{self.output_bytes},"output_dropped":{self.output_dropped}'
+        if self.exit_code is not None:
+            text += f',"exit_code":{self.exit_code}'
+        if self.signal is not None:
+            text += f',"signal":{self.signal}'
+        return EMPTIED.pack(text.encode("ascii") + b"}")
+
+
+def json_text(text: str, room: int) -> str:
+    """`text` as JSON, ASCII, cut until it is `room` bytes at most."""
+    encoded = json.dumps(text)
+    while len(encoded) > room and text:
+        text = text[: max(0, len(text) - max(1, (len(encoded) - room) // 12))]  # a character is 1 to 12 bytes
+        encoded = json.dumps(text + "…")
+    return encoded
 
 
 class ArmingFile:
-    """The supervisor's side: made once, overwritten in place. Holding it open holds the life lock."""
+    """Made once, overwritten in place. Holding it open holds the life lock."""
 
-    def __init__(self, path: str, header: dict[str, object]) -> None:
+    def __init__(self, path: str, header: bytes) -> None:
         """Make the file, take the life lock, fill it in full. Raises OSError (no room, exists already, …).
 
         It is durable only once the caller has synced it (`sync`) and its folders.
@@ -92,7 +148,7 @@ class ArmingFile:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             self._lock()
-            self._write(HEADER, HEADER.pack(header).ljust(SIZE, b"\0"))
+            self._write(0, HEADER.pack(header).ljust(SIZE, b"\0"))
         except BaseException:
             os.close(self._fd)
             raise
@@ -113,25 +169,25 @@ class ArmingFile:
         """Have all of it on the disk. Raises OSError."""
         os.fsync(self._fd)
 
-    def command(self, pid: int, start: int, session: int) -> None:
-        """Which process the command is. Not synced: it means nothing after a reboot."""
-        self._write(COMMAND, COMMAND.pack({"pid": pid, "pid_start": start, "session": session}))
+    def command(self, pid: int, forked_at_boot_us: int) -> None:
+        """Which process the command is; it leads the session of that number. Not synced: a reboot ends its meaning."""
+        self._write(COMMAND.offset, COMMAND.pack(b'{"pid":%d,"forked_at_boot_us":%d}' % (pid, forked_at_boot_us)))
 
-    def write(self, verdict: dict[str, object] | None, emptied: dict[str, object] | None) -> None:
+    def write(self, verdict: Verdict | None, emptied: Emptied | None) -> None:
         """Overwrite one part, or both at once. Not synced yet. Raises OSError."""
         if verdict is not None and emptied is not None:
-            self._write(VERDICT, VERDICT.pack(verdict) + EMPTIED.pack(emptied))
+            self._write(VERDICT.offset, verdict.pack() + emptied.pack())
         elif verdict is not None:
-            self._write(VERDICT, VERDICT.pack(verdict))
+            self._write(VERDICT.offset, verdict.pack())
         elif emptied is not None:
-            self._write(EMPTIED, EMPTIED.pack(emptied))
+            self._write(EMPTIED.offset, emptied.pack())
 
     def sync_report(self) -> None:
         """Have what was overwritten on the disk. Raises OSError."""
         os.fdatasync(self._fd)
 
-    def _write(self, part: Part, data: bytes) -> None:
-        if os.pwrite(self._fd, data, part.offset) != len(data):
+    def _write(self, offset: int, data: bytes) -> None:
+        if os.pwrite(self._fd, data, offset) != len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:

@@ -46,9 +46,9 @@ class Armings:
         """The fork server in use."""
         return self._server
 
-    def begin(self, order: Order, sent: SentOrder) -> None:
+    def begin(self, order: Order, sent: SentOrder, boot_id: str) -> None:
         """Order it. An `Armed` or an `ArmFailed` follows, at the arm deadline at the latest."""
-        handshake = self._open[order.nonce] = Handshake(order, sent)
+        handshake = self._open[order.nonce] = Handshake(order, sent, boot_id)
         self._send(handshake)
         self._check_later()
 
@@ -97,8 +97,8 @@ class Armings:
         handshake = self._open.get(nonce)
         if handshake is None or handshake.execution is not None:
             return
-        order, sent = handshake.order, handshake.sent
-        arming = Arming(nonce, sent.boot_id, pid, pid_start, cgroup=sent.cgroup if cgroup else None)
+        order = handshake.order
+        arming = Arming(nonce, handshake.boot_id, pid, pid_start, cgroup=handshake.cgroup if cgroup else None)
         self._watches.add(arming)
         if self._watches.ended(nonce):
             self._fail(handshake, "its supervisor ended as soon as it was armed")

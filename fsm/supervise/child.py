@@ -10,9 +10,8 @@ import stat
 from typing import NoReturn
 
 from fsm.supervise.cgroup import Cgroup
-from fsm.supervise.kernel import die_with_parent
+from fsm.supervise.kernel import die_with_parent, set_mask
 
-_DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"  # where the environment has no PATH
 _AT_FOLDER, _AT_PROGRAM, _AT_SETUP = b"d", b"p", b"s"
 _NOT_HERE = (errno.ENOENT, errno.ENOTDIR)  # look for the program further along PATH
 
@@ -20,14 +19,11 @@ _NOT_HERE = (errno.ENOENT, errno.ENOTDIR)  # look for the program further along 
 class Plan:
     """All that is needed to become the command, worked out before the fork."""
 
-    def __init__(self, argv: list[str], env: dict[str, str], cwd: str | None) -> None:
-        self.argv, self.env, self.cwd = argv, env, cwd
-        program = argv[0]
-        if "/" in program:
-            self.paths = [program]
-        else:
-            folders = env.get("PATH", _DEFAULT_PATH).split(":")
-            self.paths = [os.path.join(folder or ".", program) for folder in folders]
+    __slots__ = ("argv", "cwd", "env", "programs")
+
+    def __init__(self, argv: list[str], programs: list[str], env: list[tuple[str, str]], cwd: str | None) -> None:
+        """`programs`: the places to look for it, in order; `env`: what is added to the environment of this process."""
+        self.argv, self.programs, self.env, self.cwd = argv, programs, env, cwd
 
 
 class Started:
@@ -79,9 +75,9 @@ def _become(
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.set_inheritable(keep, True)
-        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
-            signal.signal(ignored, signal.SIG_DFL)  # the only ones the supervisor ignores
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        set_mask(signal.SIG_SETMASK, ())  # none is ignored: the fork server has seen to that
+        for name, text in plan.env:
+            os.putenv(name, text)
         where = _AT_FOLDER
         if plan.cwd is not None:
             os.chdir(plan.cwd)
@@ -100,9 +96,9 @@ def _become(
 def _exec(plan: Plan) -> int:
     """Try each place; the errno that says most where none will do. As execvp(3): EACCES over ENOENT."""
     answer = errno.ENOENT
-    for path in plan.paths:
+    for path in plan.programs:
         try:
-            os.execve(path, plan.argv, plan.env)
+            os.execv(path, plan.argv)
         except OSError as error:
             if error.errno == errno.EACCES:
                 answer = errno.EACCES
@@ -129,7 +125,7 @@ def why_not_started(message: bytes, plan: Plan) -> str:
         return f"cannot execute {program}: neither a binary for this machine nor a script whose interpreter exists"
     if number == errno.E2BIG:
         return f"cannot execute {program}: its arguments and environment are too large"
-    if number == errno.EACCES and any(_is_folder(path) for path in plan.paths):
+    if number == errno.EACCES and any(_is_folder(path) for path in plan.programs):
         return f"cannot execute {program}: it is a directory"
     return f"cannot execute {program}: {os.strerror(number)}"
 

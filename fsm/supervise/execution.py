@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from fsm.supervise import child, tree
 from fsm.supervise.arming import Armed
+from fsm.supervise.armingfile import Emptied, Verdict
 from fsm.supervise.capture import Capture
 from fsm.supervise.mailbox import stop_in
-from fsm.supervise.processes import start_of
 from fsm.supervise.sent import SentOrder
 from fsm.supervise.waiting import STOP_SIGNAL, Happened, Waiter, boot_us, utc_us
 
@@ -24,8 +24,6 @@ _FIRST_PAUSE_US, _LONGEST_PAUSE_US = 10_000, 1_000_000  # between two kills of t
 _POKE_AGAIN_US = 50_000
 _REPORT_TRIES, _REPORT_PAUSE_S = 20, 0.1  # a disk that takes nothing for two seconds won't be waited for
 
-Words = dict[str, object]
-
 
 class Execution:
     """One command and its tree. `poke` says that the report has changed; False if it could not be said now."""
@@ -34,8 +32,9 @@ class Execution:
         self, order: SentOrder, armed: Armed, waiter: Waiter, run_by_us: int, poke: Callable[[], bool]
     ) -> None:
         self._order, self._armed, self._waiter, self._poke = order, armed, waiter, poke
+        self._plan = child.Plan(order.argv, order.programs, order.env, order.cwd)
         self._run_by_us = run_by_us
-        self._verdict: Words | None = None
+        self._verdict: Verdict | None = None
         self._verdict_safe = False  # written and synced
         self._poke_due = False
         self._main = 0
@@ -59,18 +58,18 @@ class Execution:
     def _start(self) -> bool:
         """S6, S7. If the process stops here: the kernel kills the command with it; the search finds the rest."""
         order, armed = self._order, self._armed
-        plan = self._plan = child.Plan(order.argv, {**os.environ, **order.env}, order.cwd)
+        forked_at_boot_us = boot_us()
         try:
-            started = child.start(plan, armed.slot, [armed.file.fd], armed.cgroup)
+            started = child.start(self._plan, armed.slot, [armed.file.fd], armed.cgroup)
         except OSError as error:
-            self._verdict = _verdict("fail", "start_failed", error=f"cannot fork: {error.strerror}")
+            self._verdict = Verdict("fail", "start_failed", utc_us(), error=f"cannot fork: {error.strerror}")
             return False
         self._main, self._failed, self._started_us = started.pid, started.failed, utc_us()
         self._capture = Capture(started.output, order.folder, order.output_limit)
         self._waiter.add(started.output)
         self._waiter.add(started.failed)
         with contextlib.suppress(OSError):  # it helps a search, no more
-            armed.file.command(started.pid, start_of(started.pid) or 0, started.pid)
+            armed.file.command(started.pid, forked_at_boot_us)
         return True
 
     def _turn(self) -> None:
@@ -79,13 +78,13 @@ class Execution:
             self._capture.read_some()
             if self._capture.closed:
                 self._waiter.remove(self._capture.fd)
-        if self._failed is not None and self._failed in happened.descriptors:
+        if self._failed in happened.descriptors:
             self._read_exec()
         if signal.SIGCHLD in happened.signals or self._more:
             self._take(tree.collect(self._main))
         if self._verdict is None:
             self._judge(happened)
-        elif boot_us() >= self._kill_at_us:
+        elif boot_us() >= self._kill_at_us and not self._empty:
             self._kill()
         if self._poke_due:
             self._poke_due = not self._poke()
@@ -119,35 +118,41 @@ class Execution:
 
     def _judge(self, happened: Happened) -> None:
         """The first thing that ends a run is its verdict. An exit counts before a deadline that came with it."""
-        order = self._order
-        overdue = boot_us() >= self._run_by_us
-        grace_us = order.grace_us
+        grace_us = self._order.grace_us
         if self._status is not None:
             self._verdict = self._exit_verdict(self._status)
             grace_us = min(grace_us, _LEFTOVER_GRACE_US)
         elif happened.told_to_end:
-            self._verdict = _verdict("reap", "host_stop", started_at_us=self._started_us)
-        elif overdue or STOP_SIGNAL in happened.signals:
-            reason = stop_in(order.mailbox)
-            if reason is not None:
-                self._verdict = _verdict("reap", reason, started_at_us=self._started_us)
-            elif overdue:
-                self._verdict = _verdict("time_out", "run_timeout", error=TIMED_OUT, started_at_us=self._started_us)
+            self._verdict = Verdict("reap", "host_stop", utc_us(), started_at_us=self._started_us)
+        else:
+            overdue = boot_us() >= self._run_by_us
+            if overdue or STOP_SIGNAL in happened.signals:
+                self._verdict = self._stopped_or_overdue(overdue)
         if self._verdict is not None and not self._empty:
             self._announce(self._verdict)
             self._kill_at_us = boot_us() + grace_us
 
-    def _exit_verdict(self, status: int) -> Words:
+    def _stopped_or_overdue(self, overdue: bool) -> Verdict | None:
+        reason = stop_in(self._order.mailbox)
+        if reason is not None:
+            return Verdict("reap", reason, utc_us(), started_at_us=self._started_us)
+        if overdue:
+            return Verdict("time_out", "run_timeout", utc_us(), started_at_us=self._started_us, error=TIMED_OUT)
+        return None
+
+    def _exit_verdict(self, status: int) -> Verdict:
+        now = utc_us()
         if self._not_started is not None:
-            return _verdict("fail", "start_failed", error=child.why_not_started(self._not_started, self._plan))
+            error = child.why_not_started(self._not_started, self._plan)
+            return Verdict("fail", "start_failed", now, error=error)
         code = os.waitstatus_to_exitcode(status)
         if code == 0:
-            return _verdict("succeed", "completed", exit_code=0, started_at_us=self._started_us)
+            return Verdict("succeed", "completed", now, started_at_us=self._started_us, exit_code=0)
         if code > 0:
-            return _verdict("fail", "exit_code", exit_code=code, started_at_us=self._started_us)
-        return _verdict("fail", "signal", signal=-code, started_at_us=self._started_us)
+            return Verdict("fail", "exit_code", now, started_at_us=self._started_us, exit_code=code)
+        return Verdict("fail", "signal", now, started_at_us=self._started_us, signal=-code)
 
-    def _announce(self, verdict: Words) -> None:
+    def _announce(self, verdict: Verdict) -> None:
         """S8: the verdict is there for any reader before a signal goes out, and on the disk before it is poked.
 
         If the process stops here: the verdict counts, the slot stays held until a search has ended the rest.
@@ -179,31 +184,22 @@ class Execution:
 
     def _finish(self) -> None:
         """S10, S11. If the process stops before the report is written: gone, slot held, searched for."""
-        capture = self._capture
-        if capture is not None:
-            capture.drain()
+        emptied = Emptied(utc_us())
+        if self._capture is not None:
+            self._capture.drain()
+            emptied.output_bytes, emptied.output_dropped = self._capture.total, self._capture.dropped
         if self._armed.cgroup is not None:
             self._armed.cgroup.remove()
-        emptied: Words = {"at_us": utc_us()}
         if self._status is not None and self._not_started is None:
             code = os.waitstatus_to_exitcode(self._status)
-            emptied |= {"exit_code": code} if code >= 0 else {"signal": -code}
-        if capture is not None:
-            emptied |= {"output_bytes": capture.total, "output_dropped": capture.dropped}
-        assert self._verdict is not None
+            if code >= 0:
+                emptied.exit_code = code
+            else:
+                emptied.signal = -code
         write_report(self._armed, None if self._verdict_safe else self._verdict, emptied)
 
 
-def _verdict(trigger: str, reason: str, **more: object) -> Words:
-    return {"trigger": trigger, "reason": reason, "ended_at_us": utc_us(), **more}
-
-
-def not_executed(trigger: str, reason: str, error: str | None) -> Words:
-    """The verdict of a supervisor that was armed and never executed."""
-    return _verdict(trigger, reason, error=error)
-
-
-def write_report(armed: Armed, verdict: Words | None, emptied: Words) -> None:
+def write_report(armed: Armed, verdict: Verdict | None, emptied: Emptied) -> None:
     """Write the end of a report; a disk that takes nothing is asked again for two seconds, then given up.
 
     What a failed sync leaves in memory can still be read until the machine stops.

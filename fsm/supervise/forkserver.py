@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 
-from fsm.supervise.kernel import set_name
+from fsm.supervise.kernel import set_name, signal_descriptor
 from fsm.supervise.sent import receive
 from fsm.supervise.supervisor import supervise
 from fsm.supervise.waiting import SIGNALS
@@ -27,8 +27,8 @@ def main(argv: list[str]) -> None:
     channel = socket.socket(fileno=int(argv[0]))
     if "drop_lc_ctype" in argv[1:]:
         os.environ.pop("LC_CTYPE", None)
-    _prepare_signals()
-    set_name("cronfsm-fork")
+    signals = _prepare_signals()
+    set_name("cronfsm-superv")
     gc.collect()
     gc.disable()  # a supervisor makes no cycles, and a collection would copy every page of it
     gc.freeze()
@@ -36,28 +36,28 @@ def main(argv: list[str]) -> None:
         received = receive(channel)
         if received is None:
             return
-        _fork(channel, *received)
+        _fork(channel, signals, *received)
 
 
-def _prepare_signals() -> None:
-    """Supervisors get their signals through a descriptor: blocked here, so that there is no moment before that.
+def _prepare_signals() -> int:
+    """A signalfd for the supervisors: what they listen to is blocked here, so that there is no moment before that.
 
-    So ctrl-C and TERM don't end this process either; the end of the scheduler does.
+    So ctrl-C and TERM don't end this process either; the end of the scheduler does. SIGPIPE and SIGXFSZ are blocked
+    rather than ignored: all the same an errno, and nothing that a command would have to be rid of.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS | {signal.SIGPIPE, signal.SIGXFSZ})
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_IGN)  # an errno instead; the command gets the default back
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel collects supervisors that have ended
+    return signal_descriptor(SIGNALS)
 
 
-def _fork(channel: socket.socket, raw: bytes, fds: list[int]) -> None:
+def _fork(channel: socket.socket, signals: int, raw: bytes, fds: list[int]) -> None:
     """Fork a supervisor. If that fails the pipe is closed, and the launcher sees that nobody reads it."""
     try:
         if raw and len(fds) == 1 and os.fork() == 0:
             channel.close()
-            supervise(raw, fds[0])
+            supervise(raw, fds[0], signals)
     except OSError:
         pass  # too many processes: the next order may find room
     finally:

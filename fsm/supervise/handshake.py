@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 from fsm.instants import format_instant
 from fsm.model.facts import Execution, Order
-from fsm.supervise.cgroup import Cgroup
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.forkclient import ForkServer
 from fsm.supervise.sent import MAX_ORDER, SentOrder
+
+_DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"  # where neither the job nor the environment has one
 
 
 class Handshake:
     """`pipe` is the writing end of its go pipe, None once it was told or taken back. `execution` comes with `armed`."""
 
-    __slots__ = ("encoded", "execution", "order", "pipe", "resent", "sent", "server", "suspect")
+    __slots__ = ("boot_id", "cgroup", "encoded", "execution", "order", "pipe", "resent", "server", "suspect")
 
-    def __init__(self, order: Order, sent: SentOrder) -> None:
-        self.order, self.sent = order, sent
+    def __init__(self, order: Order, sent: SentOrder, boot_id: str) -> None:
+        self.order, self.boot_id, self.cgroup = order, boot_id, sent.cgroup
         self.encoded = sent.encode()
         self.server: ForkServer | None = None
         self.pipe: int | None = None
@@ -53,42 +55,66 @@ class Handshake:
             self.pipe = None
 
 
-def make_order(folder: DataFolder, order: Order, boot_id: str, cgroup_parent: str | None, home: str) -> SentOrder:
-    """Work out all that a supervisor needs. Raises ValueError with a sentence where the order can't be followed."""
-    if order.command is not None:
-        argv = list(order.command)
-    elif order.shell is not None:
-        argv = ["/bin/sh", "-c", order.shell]
-    else:
-        raise ValueError(f"job {order.job} has no command: there is nothing to execute")
+def make_order(
+    folder: DataFolder, order: Order, boot_id: str, *, path: str | None, cgroup_parent: str | None, home: str
+) -> SentOrder:
+    """Work out all that a supervisor needs. Raises ValueError with a sentence where the order can't be followed.
+
+    `path` is the PATH that commands inherit, `home` a digest of the control groups that supervisors are in.
+    """
+    argv = _argv(order)
     size = sum(map(len, argv)) + sum(len(name) + len(text) for name, text in order.env)
-    if size > MAX_ORDER // 12:  # a character is at most 12 bytes of JSON; Linux takes less anyway
+    if size > MAX_ORDER // 8:  # a character is 4 bytes at most; Linux takes less anyway
         raise ValueError(f"job {order.job}: its command and environment are too large ({size} characters)")
     token = folder.token(order.nonce)
-    env = dict(order.env)
-    env["CRONFSM_RUN_ID"] = order.run_id
-    env["CRONFSM_RUN_TOKEN"] = token
-    env["CRONFSM_JOB"] = order.job
-    env["CRONFSM_ATTEMPT"] = str(order.attempt)
-    env["CRONFSM_SCHEDULED_FOR"] = "" if order.scheduled_for is None else format_instant(order.scheduled_for)
-    env["CRONFSM_SESSION_KEY"] = order.session_key
+    scheduled_for = "" if order.scheduled_for is None else format_instant(order.scheduled_for)
+    cgroup = os.path.join(cgroup_parent, f"cronfsm-{token}") if cgroup_parent else None
+    header = {
+        "job": order.job,
+        "number": order.number,
+        "nonce": order.nonce,
+        "data_id": folder.id,
+        "boot_id": boot_id,
+        "cgroup": cgroup,
+        "home": home,
+    }
     return SentOrder(
-        job=order.job,
-        number=order.number,
-        nonce=order.nonce,
-        data_id=folder.id,
-        boot_id=boot_id,
+        nonce=order.nonce.encode("ascii"),
+        header=json.dumps(header, separators=(",", ":")).encode("ascii")[:-1].replace(b"%", b"%%"),
         folder=folder.run_folder(order.job, order.number),
         arming_file=folder.arming_file(order.job, order.number, order.nonce),
         mailbox=folder.mailbox(order.job, order.number, order.nonce),
         slot_lock=folder.slot_lock(order.job),
         poke=folder.poke,
         argv=argv,
-        env=env,
+        programs=_programs(argv[0], next((text for name, text in order.env if name == "PATH"), path)),
+        env=[
+            *order.env,
+            ("CRONFSM_RUN_ID", order.run_id),
+            ("CRONFSM_RUN_TOKEN", token),
+            ("CRONFSM_JOB", order.job),
+            ("CRONFSM_ATTEMPT", str(order.attempt)),
+            ("CRONFSM_SCHEDULED_FOR", scheduled_for),
+            ("CRONFSM_SESSION_KEY", order.session_key),
+        ],
         cwd=order.cwd,
         grace_us=order.grace_us,
         output_limit=order.output_limit,
         arm_by_us=order.arm_by.boot,
-        cgroup=Cgroup(os.path.join(cgroup_parent, f"cronfsm-{token}")).path if cgroup_parent else None,
-        home=home,
+        cgroup=cgroup,
     )
+
+
+def _argv(order: Order) -> list[str]:
+    if order.command is not None:
+        return list(order.command)
+    if order.shell is not None:
+        return ["/bin/sh", "-c", order.shell]
+    raise ValueError(f"job {order.job} has no command: there is nothing to execute")
+
+
+def _programs(program: str, path: str | None) -> list[str]:
+    """Where to look for it, as execvp(3) does."""
+    if "/" in program:
+        return [program]
+    return [os.path.join(folder or ".", program) for folder in (path or _DEFAULT_PATH).split(":")]

@@ -5,18 +5,24 @@ Imported by the fork server before it forks, so that nothing of it can fail late
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # the C module itself, see below
 import ctypes
 import os
 import sys
 from collections.abc import Iterable
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_prctl = _libc.prctl  # looked up once, before a fork
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
 _CLOCK_REALTIME, _CLOCK_BOOTTIME = 0, 7
 _TFD_TIMER_ABSTIME, _TFD_TIMER_CANCEL_ON_SET = 1, 2
 _NEVER_US = 253_000_000_000_000_000  # in the year 9987
 _NONBLOCK, _CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC  # SFD_ and TFD_ flags are defined as these
+
+# What `signal` wraps in enums: a fork copies each page that such a wrapper touches.
+set_mask = _signal.pthread_sigmask
+
 SIGNAL_RECORD = 128  # bytes of a struct signalfd_siginfo
 
 
@@ -38,17 +44,22 @@ def _checked(result: int, what: str) -> int:
 
 def become_subreaper() -> None:
     """Descendants whose parent ends become children of this process, instead of init's. Not inherited by a fork."""
-    _checked(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)")
+    _checked(_prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
 def die_with_parent(signal_number: int) -> None:
     """Have the kernel send this signal to this process when its parent ends. Kept over an exec, unless set-user-ID."""
-    _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl(PR_SET_PDEATHSIG)")
+    _checked(_prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl(PR_SET_PDEATHSIG)")
 
 
 def set_name(name: str) -> None:
     """What `ps` and `top` call this process: at most 15 bytes."""
-    _libc.prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()[:15]), 0, 0, 0)
+    _prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()[:15]), 0, 0, 0)
+
+
+def default_signal(number: int) -> None:
+    """Give a signal its default disposition."""
+    _signal.signal(number, _signal.SIG_DFL)
 
 
 def signal_descriptor(signals: Iterable[int]) -> int:

@@ -52,6 +52,7 @@ class ProcessLauncher:
         self._folder = folder
         self._boot_id = clock.now().boot_id
         self._cgroup_parent = find_parent(base.get("CRONFSM_CGROUP"))
+        self._path = inherited.get("PATH")
         self._home = home_of("self")
         self._facts: deque[Fact] = deque()
         self._changed: set[str] = set()  # those of `_facts`
@@ -147,11 +148,18 @@ class ProcessLauncher:
         """Begin to arm a supervisor; `Armed` or `ArmFailed` follows. Raises `FolderUnusable`."""
         self.listen()
         try:
-            sent = make_order(self._folder, order, self._boot_id, self._cgroup_parent, self._home)
+            sent = make_order(
+                self._folder,
+                order,
+                self._boot_id,
+                path=self._path,
+                cgroup_parent=self._cgroup_parent,
+                home=self._home,
+            )
         except ValueError as error:
             self._add(ArmFailed(order.job, order.number, order.nonce, str(error)))
             return
-        self._armings.begin(order, sent)
+        self._armings.begin(order, sent, self._boot_id)
 
     def go(self, execution: Execution, run_by: Deadline) -> None:
         """Let an armed supervisor execute, until `run_by`. Only after its `start` is in the journal.

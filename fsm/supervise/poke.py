@@ -30,7 +30,12 @@ def send(path: str, message: dict[str, object]) -> Sent:
 
     Raises ValueError for a message that is too long.
     """
-    line = json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
+    return send_line(path, json.dumps(message, separators=(",", ":")).encode("ascii"))
+
+
+def send_line(path: str, line: bytes) -> Sent:
+    """The same for a message that is JSON already."""
+    line += b"\n"
     if len(line) > MAX_MESSAGE:
         raise ValueError(f"a message of {len(line)} bytes, of {MAX_MESSAGE} at most")
     try:

@@ -21,8 +21,7 @@ class Contents:
 
     report: Report | None
     command_pid: int | None = None
-    command_start: int | None = None
-    session: int | None = None
+    command_forked_at_boot_us: int | None = None
     output_bytes: int | None = None
     output_dropped: int | None = None
     home: str | None = None
@@ -60,10 +59,10 @@ def _with_command(contents: Contents, data: bytes) -> Contents:
     """The command part only helps a search: a damaged one costs the search that help and no more."""
     try:
         command = COMMAND.unpack(data) or {}
-        pid, start, session = (_count(command, key) for key in ("pid", "pid_start", "session"))
+        pid, forked = (_count(command, key) for key in ("pid", "forked_at_boot_us"))
     except (Unreadable, TypeError):
         return contents
-    return evolve(contents, command_pid=pid, command_start=start, session=session)
+    return evolve(contents, command_pid=pid, command_forked_at_boot_us=forked)
 
 
 @cache

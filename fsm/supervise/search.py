@@ -16,7 +16,7 @@ from fsm.supervise.cgroup import Cgroup
 from fsm.supervise.examine import look
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.locks import try_lock
-from fsm.supervise.processes import is_alive
+from fsm.supervise.processes import is_alive, ticks
 from fsm.supervise.survivors import Target, describe, open_found, scan
 
 _QUIET_SCANS = 2
@@ -102,8 +102,9 @@ class Searcher:
             examination.close()
             if examination.contents is not None:
                 target.home = examination.contents.home
-                if examination.contents.session is not None:
-                    target.sessions[examination.contents.session] = examination.contents.command_start
+                command, forked = examination.contents.command_pid, examination.contents.command_forked_at_boot_us
+                if command is not None:
+                    target.sessions[command] = None if forked is None else ticks(forked)
         return None, target
 
 

@@ -14,28 +14,29 @@ from typing import NoReturn
 
 from fsm.supervise import mailbox, poke
 from fsm.supervise.arming import Armed, NotArmed, TakenBack, arm
-from fsm.supervise.execution import Execution, Words, not_executed, write_report
-from fsm.supervise.kernel import become_subreaper, set_name
+from fsm.supervise.armingfile import Emptied, Verdict
+from fsm.supervise.execution import Execution, write_report
+from fsm.supervise.kernel import become_subreaper, default_signal
 from fsm.supervise.sent import SentOrder
 from fsm.supervise.waiting import STOP_SIGNAL, Waiter, boot_us, utc_us
 
 _SAY_AGAIN_US = 1_000_000  # a message is only a hint: until a go comes, `armed` is said once a second
 _FULL_AGAIN_US = 20_000  # the channel was full
 _BUSY_PAUSE_US = 20_000  # the mailbox was busy
+_MAX_ERROR = 60  # characters; a message is 512 bytes, and a character can be six of them
 _CHANNEL_TRIES, _CHANNEL_PAUSE_S = 50, 0.02  # a second for the last word of a supervisor that could not arm
 
 
-def supervise(raw: bytes, go: int) -> NoReturn:
-    """The life of a supervisor, in the process that was forked for it. Signals are blocked already."""
+def supervise(raw: bytes, go: int, signals: int) -> NoReturn:
+    """The life of a supervisor, in the process that was forked for it. `signals` is a signalfd of `SIGNALS`."""
     code = 1
     order = None
     try:
         os.setsid()
         become_subreaper()
-        set_name("cronfsm-run")
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the fork server's children are nobody's zombies; its are ours
+        default_signal(signal.SIGCHLD)  # the fork server's children are nobody's zombies; ours are
         order = SentOrder.decode(raw)
-        _Supervisor(order, go).run()
+        _Supervisor(order, go, signals).run()
         code = 0
     except BaseException as error:
         _note_crash(order, error)
@@ -44,9 +45,9 @@ def supervise(raw: bytes, go: int) -> NoReturn:
 
 
 class _Supervisor:
-    def __init__(self, order: SentOrder, go: int) -> None:
+    def __init__(self, order: SentOrder, go: int, signals: int) -> None:
         self._order, self._go = order, go
-        self._waiter = Waiter()
+        self._waiter = Waiter(signals)
         self._waiter.add(go)
         os.set_blocking(go, False)
 
@@ -56,15 +57,18 @@ class _Supervisor:
         except TakenBack:
             return
         except NotArmed as error:
-            self._say_last("not_armed", error=error.error[:200], busy=error.busy)
+            self._say_not_armed(error)
             return
+        except Exception as error:
+            self._say_not_armed(NotArmed(f"a mistake in the supervisor: {type(error).__name__}: {error}"))
+            raise
         verdict, run_by_us = self._wait_for_go(armed)
         self._waiter.remove(self._go)
         os.close(self._go)
         if verdict is not None:
             if armed.cgroup is not None:
                 armed.cgroup.remove()
-            write_report(armed, verdict, {"at_us": utc_us()})
+            write_report(armed, verdict, Emptied(utc_us()))
         else:
             Execution(self._order, armed, self._waiter, run_by_us, self._say_changed).run()
         # S12. If the process stops in between: the kernel closes what is left, and the report is complete.
@@ -72,7 +76,7 @@ class _Supervisor:
         armed.file.close()
         self._say_changed()
 
-    def _wait_for_go(self, armed: Armed) -> tuple[Words | None, int]:
+    def _wait_for_go(self, armed: Armed) -> tuple[Verdict | None, int]:
         """S4, S5: (None, run_by) to execute, or (verdict, 0) to leave it."""
         order = self._order
         say_at = 0
@@ -81,25 +85,25 @@ class _Supervisor:
             if now >= order.arm_by_us:
                 return self._left("no go came within its arm deadline"), 0
             if now >= say_at:
-                sent = self._say("armed", pid=os.getpid(), pid_start=armed.pid_start, cgroup=bool(armed.cgroup))
+                sent = self._say_armed(armed)
                 say_at = now + (_FULL_AGAIN_US if sent is poke.Sent.FULL else _SAY_AGAIN_US)
             happened = self._waiter.wait(min(order.arm_by_us, say_at))
             if happened.told_to_end:
-                return not_executed("reap", "host_stop", None), 0
+                return Verdict("reap", "host_stop", utc_us()), 0
             if STOP_SIGNAL in happened.signals:
                 reason = mailbox.stop_in(order.mailbox)
                 if reason is not None:
-                    return not_executed("reap", reason, None), 0
+                    return Verdict("reap", reason, utc_us()), 0
             if self._go in happened.descriptors:
                 return self._hear()
 
-    def _hear(self) -> tuple[Words | None, int]:
+    def _hear(self) -> tuple[Verdict | None, int]:
         """What stands in the go pipe, and whether it may be followed. Stop beats go, however late the go comes."""
         order = self._order
         words = os.read(self._go, 256).split()
         if not words:
             return self._left("whoever armed it took it back, or ended"), 0
-        if len(words) != 3 or words[:2] != [b"go", order.nonce.encode()] or not words[2].isdigit():
+        if len(words) != 3 or words[:2] != [b"go", order.nonce] or not words[2].isdigit():
             return self._left("what it was told is no go for this arming"), 0
         while True:
             if boot_us() >= order.arm_by_us:
@@ -109,25 +113,31 @@ class _Supervisor:
             except mailbox.Damaged as error:
                 return self._left(str(error)), 0
             if reason is not None:
-                return not_executed("reap", reason, None), 0
+                return Verdict("reap", reason, utc_us()), 0
             if may:
                 return None, int(words[2])
             if self._waiter.wait(min(order.arm_by_us, boot_us() + _BUSY_PAUSE_US)).told_to_end:
-                return not_executed("reap", "host_stop", None), 0
+                return Verdict("reap", "host_stop", utc_us()), 0
 
     @staticmethod
-    def _left(why: str) -> Words:
-        return not_executed("fail", "start_failed", f"not told to go: {why}")
+    def _left(why: str) -> Verdict:
+        return Verdict("fail", "start_failed", utc_us(), error=f"not told to go: {why}")
 
-    def _say(self, about: str, **more: object) -> poke.Sent:
-        return poke.send(self._order.poke, {"about": about, "nonce": self._order.nonce, **more})
+    def _say_armed(self, armed: Armed) -> poke.Sent:
+        line = b'{"about":"armed","nonce":"%b","pid":%d,"pid_start":%d,"cgroup":%b}'
+        in_cgroup = b"true" if armed.cgroup else b"false"
+        return poke.send_line(self._order.poke, line % (self._order.nonce, os.getpid(), armed.pid_start, in_cgroup))
 
     def _say_changed(self) -> bool:
-        return self._say("changed") is not poke.Sent.FULL
+        """False if it has to be said again."""
+        line = b'{"about":"changed","nonce":"%b"}' % self._order.nonce
+        return poke.send_line(self._order.poke, line) is not poke.Sent.FULL
 
-    def _say_last(self, about: str, **more: object) -> None:
+    def _say_not_armed(self, error: NotArmed) -> None:
+        nonce, text = self._order.nonce.decode(), error.error[:_MAX_ERROR]
+        message: dict[str, object] = {"about": "not_armed", "nonce": nonce, "error": text, "busy": error.busy}
         for _ in range(_CHANNEL_TRIES):
-            if self._say(about, **more) is not poke.Sent.FULL:
+            if poke.send(self._order.poke, message) is not poke.Sent.FULL:
                 return
             time.sleep(_CHANNEL_PAUSE_S)
 

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from fsm.supervise.kernel import SIGNAL_RECORD, boot_timer, set_boot_timer, signal_descriptor
+from fsm.supervise.kernel import SIGNAL_RECORD, boot_timer, set_boot_timer
 
 END_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
 """Whoever sends one of these wants the supervisor to end: it ends its tree first and says `host_stop`."""
@@ -17,9 +17,10 @@ STOP_SIGNAL = signal.SIGUSR1
 """There is something in the mailbox."""
 
 SIGNALS = frozenset({*END_SIGNALS, STOP_SIGNAL, signal.SIGCHLD})
-"""Blocked before the supervisor is forked, so that none of them can ever hit it unprepared."""
+"""Read through a signalfd; blocked before the supervisor is forked, so that none can ever hit it unprepared."""
 
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
+_SHORT_US = 200_000
 
 
 def boot_us() -> int:
@@ -48,15 +49,19 @@ class Happened:
 
 
 class Waiter:
-    """One signalfd, one timerfd, one poll."""
+    """A signalfd, a poll and, once a wait is not short, a timerfd.
 
-    def __init__(self) -> None:
-        self._signals = signal_descriptor(SIGNALS)
-        self._timer = boot_timer()
+    poll(2) measures a timeout by a clock that stands still while the machine is suspended. For the first fifth of a
+    second that does not matter, and most commands that are short enough never need the timer.
+    """
+
+    def __init__(self, signals: int) -> None:
+        """`signals` is a signalfd, which may be inherited: it gives each process its own signals."""
+        self._signals = signals
+        self._timer: int | None = None
         self._set_to: int | None = None
         self._poll = select.poll()
-        self._poll.register(self._signals, select.POLLIN)
-        self._poll.register(self._timer, select.POLLIN)
+        self._poll.register(signals, select.POLLIN)
 
     def add(self, fd: int) -> None:
         """Wait for this descriptor too."""
@@ -66,21 +71,27 @@ class Waiter:
         """No more."""
         self._poll.unregister(fd)
 
-    def wait(self, until_us: int | None) -> Happened:
+    def wait(self, until_us: int) -> Happened:
         """Wait until something happens, or CLOCK_BOOTTIME (µs) says `until_us`."""
+        happened = Happened()
+        ready = self._poll.poll(0 if self._timer is not None else _milliseconds(until_us))
+        if not ready and boot_us() < until_us:
+            ready = self._wait_long(until_us)
+        for fd, _ in ready:
+            if fd == self._signals:
+                self._read_signals(happened.signals)
+            elif fd != self._timer:
+                happened.descriptors.add(fd)
+        return happened
+
+    def _wait_long(self, until_us: int) -> list[tuple[int, int]]:
+        if self._timer is None:
+            self._timer = boot_timer()
+            self._poll.register(self._timer, select.POLLIN)
         if until_us != self._set_to:
             set_boot_timer(self._timer, until_us)
             self._set_to = until_us
-        happened = Happened()
-        for fd, _ in self._poll.poll():
-            if fd == self._signals:
-                self._read_signals(happened.signals)
-            elif fd == self._timer:
-                self._set_to = None
-                set_boot_timer(self._timer, None)
-            else:
-                happened.descriptors.add(fd)
-        return happened
+        return self._poll.poll()
 
     def _read_signals(self, signals: set[int]) -> None:
         try:
@@ -89,3 +100,8 @@ class Waiter:
             return
         for at in range(0, len(records), SIGNAL_RECORD):
             signals.add(int.from_bytes(records[at : at + 4], sys.byteorder))
+
+
+def _milliseconds(until_us: int) -> int:
+    left = min(max(until_us - boot_us(), 0), _SHORT_US)
+    return -(-left // 1000)  # rounded up: poll must not return before the time

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fsm.errors import Fenced, JournalFull, StoreError
-from fsm.instants import Duration, Instant, parse_duration, parse_instant
+from fsm.instants import SECOND, Duration, Instant, parse_duration, parse_instant
 from fsm.journal.memory import MemoryJournal
 from fsm.ports import Appended, Journal
 from fsm.testing import invariants as invariants  # registers the laws
@@ -50,6 +50,7 @@ class Host:
         self._scripts: dict[str, list[tuple[int, tuple[Behaviour, ...]]]] = {}
         self._lives: list[Life] = []
         self._failing = 0
+        self._full_until = 0
         self._calm_since = 0
         self._ended_early: list[Life] = []
         self.restart()
@@ -189,8 +190,12 @@ class Host:
         self._calm_since = self.world.t
 
     def fail_appends(self, count: int) -> None:
-        """The disk is full for the scheduler's next `count` appends; 0 makes room at once."""
+        """The scheduler's next `count` appends fail: the disk has no room for them."""
         self._failing = count
+
+    def fill_disk(self, duration: str | int) -> None:
+        """The disk is full for that long, for the scheduler's appends."""
+        self._full_until = self.world.t + parse_duration(duration)
 
     def lose_hints(self, count: int) -> None:
         """The next `count` pokes get lost; the journal and the files still say it all."""
@@ -199,7 +204,7 @@ class Host:
     def end_faults(self) -> None:
         """Nothing is slow, full, stopped or lost any more, nothing is about to crash, what is hidden ends."""
         self.world.lags.clear()
-        self.fail_appends(0)
+        self._failing = self._full_until = 0
         self.lose_hints(0)
         for life in self._lives:
             life.interruptions.clear()
@@ -208,10 +213,7 @@ class Host:
             if supervisor.mute:
                 supervisor.set_mute(False)
             if supervisor.tree is not None:
-                for process in supervisor.tree.processes:
-                    process.hidden = False
-                if not supervisor.alive:
-                    supervisor.tree.vanish()
+                supervisor.tree.end_hidden()
 
     def kill_supervisor(self, job: str, *, whole_tree: bool = False) -> bool:
         """KILL the job's supervisor; its command dies with it, what that left behind only with `whole_tree`.
@@ -266,8 +268,8 @@ class Host:
 
     def _before_append(self) -> None:
         self.world.spend(Step.APPEND)
-        if self._failing > 0:
-            self._failing -= 1
+        if self._failing > 0 or self.world.t < self._full_until:
+            self._failing = max(self._failing - 1, 0)
             self._calm_since = self.world.t
             raise JournalFull("the simulated disk")
 
@@ -293,7 +295,7 @@ class Host:
                 self.world.t - self._calm_since,
                 slack,
                 behind or (life is not None and life.wants_turn),
-                self._failing > 0 or self.world.t - self._calm_since < Duration(5_000_000),
+                self._failing > 0 or self.world.t - self._calm_since < 5 * SECOND,
                 [] if life is None else life.publisher.events,
                 self.store.last_id() if life is None else life.publishes_after,
             )

@@ -101,6 +101,12 @@ class Tree:
         for one in self.processes:
             self.end(one, None, KILL)
 
+    def end_hidden(self) -> None:
+        """What can be neither found nor ended ends by itself."""
+        for one in self.processes:
+            if one.hidden:
+                self.end(one, 0, None)
+
     @property
     def unreachable(self) -> Process | None:
         """A living process that can be neither found nor ended."""

@@ -19,9 +19,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from fsm.client.cancel import Canceller, CarefulStopper
 from fsm.client.engine import Engine
+from fsm.client.settle import Settler
 from fsm.engine.events import event_of
 from fsm.engine.evolve import evolve, run_after
+from fsm.instants import SECOND
 from fsm.model.entries import Entry, Refused
 from fsm.model.events import LifecycleEvent
 from fsm.model.job import Job
@@ -52,13 +55,15 @@ class Simulation(Host):
     ) -> None:
         super().__init__(start, seed, max_running=max_running, journal=journal)
         self.client_interruptions = Interruptions()
-        self.engine = Engine(
-            journal_of(self.store, self.client_interruptions, lambda: None, self._appended),
-            clock=self.world,
-            stopper=self.client_interruptions.wrap(SimLauncher(self.world, self.behaviour), LAUNCHER_EFFECTS),
-            poke=self._poke,
-            actor=Actor.CLI,
-        )
+        journal = journal_of(self.store, self.client_interruptions, lambda: None, self._appended)
+        launcher = self.client_interruptions.wrap(SimLauncher(self.world, self.behaviour), LAUNCHER_EFFECTS)
+        self.settler = Settler(journal, launcher, self.world, pause=self._pause, poke=self._poke)
+        stopper = CarefulStopper(launcher, self.settler)
+        self.engine = Engine(journal, clock=self.world, stopper=stopper, poke=self._poke, actor=Actor.CLI)
+        self.canceller = Canceller(journal, launcher, self.world, self.settler, poke=self._poke)
+
+    def _pause(self, seconds: float) -> None:
+        self.advance(round(seconds * SECOND))
 
     def _poke(self) -> None:
         if self.world.hints_to_lose > 0:
@@ -94,18 +99,27 @@ class Simulation(Host):
         return Answer(True, True, answer.id, answer.state)
 
     def cancel(self, run: str | RunView, *, dies_at: int | None = None) -> RunView | None:
-        """End an open run. With `dies_at`, the client is killed at that point between its calls to the world; the
-        answer is None then."""
+        """End an open run: the run as it is then, reaped, or ended by itself if that came first.
+
+        With `dies_at`, the client is killed at that point between its calls to the world; the answer is None then.
+        """
         run_id = run.id if isinstance(run, RunView) else run
+        found = self.engine.find(run_id)
         if dies_at is not None:
             self.client_interruptions.at(dies_at, crash)
         try:
-            return RunView.of(self.engine.cancel(run_id))
+            return RunView.of(self.canceller.cancel(found))
         except Crash:
             self.world.note(f"a client is killed while it cancels {run_id}")
             return None
         finally:
             self.client_interruptions.clear()
+
+    def settle(self, job: str) -> None:
+        """What clients do where no scheduler is up: bring the journal in line with what is left of the job's run."""
+        for run in self.store.state(job).open_runs:
+            self.settler.tend(run)
+        self.settler.look(job)
 
     # ---- what can be seen
 

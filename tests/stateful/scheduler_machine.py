@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import event, strategies as st, target
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from fsm.errors import ConflictError, IllegalTransition
+from fsm.client.engine import SupervisorMute
 from fsm.testing import Simulation
 from fsm.testing.strategies import ADVANCES, JUMPS, LAGS, POINTS, STEPS, job_keys, scripts
 
@@ -68,20 +68,25 @@ class SchedulerMachine(RuleBasedStateMachine):
         if self._known(name):
             try:
                 self.sim.remove_job(name)
-            except ConflictError:
-                self.faults += 1  # its supervisor hangs: said so
+            except SupervisorMute:
+                event("its supervisor cannot be reached")
 
     def _cancel(self, name: str, dies_at: int | None = None) -> None:
         open_runs = self.sim.store.state(name).open_runs
         if open_runs:
             try:
                 self.sim.cancel(open_runs[0].id, dies_at=dies_at)
-            except IllegalTransition:
-                event("cancelled too late")
+            except SupervisorMute:
+                event("its supervisor cannot be reached")
 
     @rule(name=NAMES, dies_at=st.one_of(st.none(), st.integers(1, 6)))
     def cancel(self, name, dies_at):
         self._cancel(name, dies_at)
+
+    @precondition(lambda self: not self.sim.up)
+    @rule(name=NAMES)
+    def settle_without_a_scheduler(self, name):
+        self.sim.settle(name)
 
     # ---- the scheduler
 
@@ -157,9 +162,14 @@ class SchedulerMachine(RuleBasedStateMachine):
     def lag(self, step, by):
         self.sim.lag(step, by)
 
-    @rule(count=st.integers(0, 4))
-    def full_disk(self, count):
+    @rule(count=st.integers(1, 3))
+    def appends_fail(self, count):
         self.sim.fail_appends(count)
+        self.faults += 1
+
+    @rule(duration=st.sampled_from(["5s", "90s", "20m"]))
+    def full_disk(self, duration):
+        self.sim.fill_disk(duration)
         self.faults += 1
 
     @rule(count=st.integers(0, 4))
@@ -190,6 +200,9 @@ class SchedulerMachine(RuleBasedStateMachine):
                 break
             sim.advance("10m")
             sim.check()
+            sim.end_faults()  # what cannot be ended may have been started only now
+            if not sim.up:
+                sim.restart()  # it was an old one that has found out
         assert not sim.store.busy_jobs(), f"never ended: {[run for run in sim.runs() if run.slot == 'held']}"
         sim.advance("2m")
         sim.check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -260,7 +261,7 @@ def test_refusals_alike_are_one_entry_an_hour_and_none_is_lost() -> None:
     bodies += [draft.body for draft in stream.tick(flush=True).drafts if isinstance(draft.body, Refused)]
     assert len(bodies) == 4
     assert sum(body.count for body in bodies) == 6 * 60 * 3
-    assert all(later.first - earlier.last == 10 * SECOND for earlier, later in zip(bodies, bodies[1:], strict=False))
+    assert all(later.first - earlier.last == 10 * SECOND for earlier, later in pairwise(bodies))
 
 
 def test_what_was_deferred_is_written_before_the_answer_that_differs() -> None:

@@ -11,7 +11,6 @@ from fsm.cli.runjson import instant
 from fsm.cli.times import relative, stamp
 from fsm.cli.words import quoted
 from fsm.engine.due import next_due
-from fsm.errors import BadJobs
 from fsm.model.job import Job
 
 SOURCE = "cli"
@@ -48,7 +47,7 @@ _START = "Queued longer: timed_out (queue_timeout)."
 @click.option("--catch-up-within", metavar="LENGTH", help="How late a tick is still caught up [default: 1h].")
 @click.option("--enabled/--disabled", default=None, help="A disabled job has no ticks [default: enabled].")
 @click.pass_obj
-def add_command(session: Session, name: str, command: tuple[str, ...], env: tuple[str, ...], **keys: object) -> None:
+def add_command(session: Session, /, name: str, command: tuple[str, ...], env: tuple[str, ...], **keys: object) -> None:
     """Add one job, or change the one of that name.
 
     COMMAND is executed as it is, without a shell; put -- in front of it. What is left out has its default, also where
@@ -74,27 +73,25 @@ def add_command(session: Session, name: str, command: tuple[str, ...], env: tupl
 
 
 def _job(name: str, command: tuple[str, ...], env: tuple[str, ...], keys: dict[str, object]) -> Job:
-    """The job, or `BadJobs` with every mistake in the words of a jobs file."""
-    from fsm.codec.jobsfile import make_job
+    """The job, or `BadJobs` with every mistake in the words and the order of a jobs file."""
+    from fsm.codec.jobkeys import read_job
+    from fsm.codec.mistakes import Mistakes
 
-    mistakes: list[str] = []
+    path = ("jobs", name)
+    mistakes = Mistakes()
     pairs: dict[str, str] = {}
     for item in env:
         variable, equals, text = item.partition("=")
         if equals:
             pairs[variable] = text
         else:
-            mistakes.append(f'env: "{item}" is not a variable with its text (say LANG=C)')
-    keys = {**keys, "command": list(command) or None, "env": pairs or None}
-    try:
-        job = make_job(name, need_command=True, **keys)
-    except BadJobs as error:
-        mistakes += error.mistakes
-    else:
-        if not mistakes:
-            return job
-    head = f"jobs.{name}." if name else "jobs: "
-    raise BadJobs(tuple(head + mistake for mistake in mistakes))
+            mistakes.add((*path, "env"), f'"{item}" is not a variable with its text (say LANG=C)')
+    given = {key: value for key, value in keys.items() if value is not None}
+    given |= {key: value for key, value in (("command", list(command)), ("env", pairs)) if value}
+    job = read_job(name, given, path, mistakes)
+    mistakes.refuse({"jobs": {name: given}})
+    assert job is not None  # without a mistake there is a job
+    return job
 
 
 def _told(old: Job | None, job: Job) -> list[str]:

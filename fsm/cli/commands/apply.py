@@ -70,13 +70,23 @@ def _json(changes: Changes, running: tuple[int, int] | None, *, dry_run: bool) -
     }
 
 
+_NAMED = 10
+"""Unchanged jobs that are named; of more, the number says enough."""
+
+
+def _unchanged(names: tuple[str, ...]) -> list[str]:
+    if len(names) > _NAMED:
+        return [f"unchanged  {len(names):,} jobs"]
+    return [f"unchanged  {name}" for name in names]
+
+
 def _text(changes: Changes, running: tuple[int, int] | None, *, dry_run: bool) -> str:
     lines = [f"added      {name}" for name in changes.added]
     for change in changes.changed:
         lines.append(f"changed    {change.name}")
         lines += [changed_key(*key) for key in change.keys]
     lines += [f"removed    {name}" for name in changes.removed]
-    lines += [f"unchanged  {name}" for name in changes.unchanged]
+    lines += _unchanged(changes.unchanged)
     lines += [f"kept       {name} (not in the file; --prune removes it)" for name in changes.kept]
     if running is not None:
         lines.append(f"scheduler.max_running: {running[0]} -> {running[1]}")

@@ -8,6 +8,7 @@ from fsm.cli.context import Session
 from fsm.cli.exits import Exit
 from fsm.cli.group import Command
 from fsm.cli.lookup import known_job, known_run, stream_of
+from fsm.cli.output import complain
 from fsm.cli.runjson import run_json
 from fsm.cli.settling import canceller, see_off, settler
 from fsm.cli.words import ending, quoted
@@ -69,7 +70,7 @@ def _answer(session: Session, target: str, runs: list[Run], ended: list[Run], go
             }
         )
     elif not done:
-        session.output.text(_nothing(target, runs))
+        complain(_nothing(target, runs))
     else:
         session.output.text("\n".join(_done(run, look) for run, look in zip(ended, gone, strict=True)))
     return Exit.DONE if done else Exit.REFUSED

@@ -33,7 +33,9 @@ def explain_command(session: Session, target: str, at: str | None, since: str | 
     """Why JOB ran, or did not: each scheduled time with its answer, and the entries (#) that prove it.
 
     A refusal names the run in the way and tells that run's life; at the end stand what is now, what comes next, and the
-    command that mends it. A TIME is an instant, a local time ("2026-12-01 03:00" or 03:00), or a length before now (2h).
+    command that mends it.
+
+    A TIME is an instant, a local time ("2026-12-01 03:00" or 03:00), or a length before now (2h).
     """
     from fsm.client.explain import Window, explain
 

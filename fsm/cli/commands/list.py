@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from fsm.cli.context import Session
+from fsm.cli.due import upcoming
 from fsm.cli.group import Command
 from fsm.cli.output import colour_of
 from fsm.cli.runjson import job_line_json
@@ -24,16 +25,16 @@ from fsm.ports import JobSummary
 def list_command(session: Session) -> None:
     """All jobs: schedule, next due time, what they do now, and how they last ended."""
     jobs = session.journal.jobs()
+    now = session.now()
     if session.as_json:
-        session.output.document([job_line_json(summary) for summary in jobs])
+        session.output.document([job_line_json(summary, now) for summary in jobs])
     elif jobs:
-        _print(session, jobs)
+        _print(session, jobs, now)
     else:
         session.output.text(f"There are no jobs in {session.folder_path}; see: cronfsm add --help")
 
 
-def _print(session: Session, jobs: Sequence[JobSummary]) -> None:
-    now = session.now()
+def _print(session: Session, jobs: Sequence[JobSummary], now: Instant) -> None:
     zones = {summary.state.definition.timezone for summary in jobs if summary.state.definition is not None}
     show_zone = len(zones) > 1
     columns = [Column("JOB", floor=12), Column("SCHEDULE", floor=10)]
@@ -53,7 +54,7 @@ def _row(summary: JobSummary, now: Instant, *, show_zone: bool) -> list[Cell]:
     if not job.enabled or state.paused:
         row.append(Painted("paused" if state.paused else "disabled", "yellow"))
     else:
-        row.append(_due(summary.next_due, now))
+        row.append(_due(upcoming(summary, now), now))
     open_runs, last = state.open_runs, summary.last_run
     if open_runs:
         row.append(Painted(open_phrase(open_runs[0], now), colour_of(open_runs[0].state)))

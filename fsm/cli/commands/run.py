@@ -10,7 +10,7 @@ from fsm.cli.context import Session
 from fsm.cli.exits import Exit, exit_of_state
 from fsm.cli.group import Command
 from fsm.cli.lookup import known_job
-from fsm.cli.output import note
+from fsm.cli.output import complain, note
 from fsm.cli.runjson import blocker_json, run_json
 from fsm.cli.settling import settler
 from fsm.cli.times import relative, span, stamp
@@ -45,9 +45,10 @@ def run_command(session: Session, job: str, wait: bool) -> int:
     if isinstance(answer, Refused):
         return _refused(session, job, answer)
     if session.served() is None:
+        until = f"{stamp(answer.start_by.utc)} ({relative(answer.start_by.utc, session.now())})"
         note(
-            f"no scheduler is up on {session.folder_path}; {answer.id} waits for one until {stamp(answer.start_by.utc)} "
-            f"({relative(answer.start_by.utc, session.now())}). To start one: cronfsm serve"
+            f"no scheduler is up on {session.folder_path}; {answer.id} waits for one until {until}.\n"
+            "To start one: cronfsm serve"
         )
     if wait:
         return _wait(session, engine, answer)
@@ -74,10 +75,10 @@ def _refused(session: Session, job: str, refusal: Refused) -> int:
         blocker = run_id(job, by.number)
         until = f", until {stamp(by.deadline)} at the latest" if by.deadline is not None else ""
         text = (
-            f"{job} takes no run now ({refusal.reason}): {blocker} is {by.state} since {span(by.age_us)}{until}.\n"
+            f"{job} takes no run now ({refusal.reason}): {blocker} has been {by.state} for {span(by.age_us)}{until}.\n"
             f"To end it: cronfsm cancel {quoted(blocker)}"
         )
-    session.output.text(text)
+    complain(text)
     return Exit.REFUSED
 
 

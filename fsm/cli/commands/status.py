@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fsm.cli.context import Session
+from fsm.cli.due import upcoming
 from fsm.cli.group import Command
 from fsm.cli.runjson import Json, instant
 from fsm.cli.times import relative, span, stamp
@@ -30,7 +31,7 @@ def status_command(session: Session) -> None:
     if session.as_json:
         session.output.document(found.as_json())
     else:
-        session.output.text(found.as_text(session.now()))
+        session.output.text(found.as_text(found.now))
 
 
 class _Found:
@@ -38,6 +39,7 @@ class _Found:
 
     def __init__(self, session: Session) -> None:
         journal = session.journal
+        self.now = session.now()
         self.folder = session.folder_path
         self.served: Served | None = session.served()
         self.jobs: list[JobSummary] = journal.jobs()
@@ -49,10 +51,8 @@ class _Found:
 
     def next(self) -> tuple[Instant, str] | None:
         """The next due time of a job that is not paused."""
-        return min(
-            ((s.next_due, s.state.job) for s in self.jobs if s.next_due is not None and not s.state.paused),
-            default=None,
-        )
+        times = ((upcoming(s, self.now), s.state.job) for s in self.jobs if not s.state.paused)
+        return min(((at, job) for at, job in times if at is not None), default=None)
 
     def count(self, state: State) -> int:
         return sum(1 for run in self.open_runs if run.state is state)

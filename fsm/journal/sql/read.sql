@@ -1,5 +1,5 @@
 -- Statements that read. Each begins with its name. The conditions repeat those of the partial indexes word for word,
--- so that SQLite uses them; a test asks it for its plan.
+-- so that SQLite uses them, and a + before a column keeps it from using another; a test asks it for its plan.
 
 -- name: begin
 BEGIN
@@ -50,32 +50,35 @@ SELECT job FROM runs WHERE ended_at IS NULL UNION SELECT job FROM jobs WHERE slo
 SELECT * FROM run_rows WHERE job = ? AND number = ?
 
 -- name: runs_of_job
-SELECT * FROM run_rows WHERE job = ? AND queued_at >= ? ORDER BY number DESC LIMIT ?
+SELECT * FROM run_rows WHERE job = ? AND +queued_at >= ? ORDER BY number DESC LIMIT ?
+
+-- name: runs_of_job_since
+SELECT * FROM run_rows WHERE +job = ? AND queued_at >= ? ORDER BY number DESC LIMIT ?
 
 -- name: open_runs_of_job
-SELECT * FROM run_rows WHERE job = ? AND ended_at IS NULL AND state = ? AND queued_at >= ?
+SELECT * FROM run_rows WHERE job = ? AND ended_at IS NULL AND state = ? AND +queued_at >= ?
  ORDER BY number DESC LIMIT ?
 
 -- name: unwell_runs_of_job
-SELECT * FROM run_rows WHERE job = ? AND ended_at IS NOT NULL AND state <> 'succeeded' AND state = ? AND queued_at >= ?
+SELECT * FROM run_rows WHERE job = ? AND ended_at IS NOT NULL AND state <> 'succeeded' AND state = ? AND +queued_at >= ?
  ORDER BY number DESC LIMIT ?
 
 -- name: succeeded_runs_of_job
-SELECT * FROM run_rows WHERE job = ? AND state = ? AND queued_at >= ? ORDER BY number DESC LIMIT ?
+SELECT * FROM run_rows WHERE job = ? AND state = ? AND +queued_at >= ? ORDER BY number DESC LIMIT ?
 
 -- name: runs
 SELECT * FROM run_rows WHERE queued_at >= ? ORDER BY queued_at DESC, job DESC, number DESC LIMIT ?
 
 -- name: open_runs
-SELECT * FROM run_rows WHERE ended_at IS NULL AND state = ? AND queued_at >= ?
- ORDER BY queued_at DESC, job DESC, number DESC LIMIT ?
+SELECT * FROM run_rows WHERE ended_at IS NULL AND state = ? AND +queued_at >= ?
+ ORDER BY +queued_at DESC, +job DESC, +number DESC LIMIT ?
 
 -- name: unwell_runs
 SELECT * FROM run_rows WHERE ended_at IS NOT NULL AND state <> 'succeeded' AND state = ? AND queued_at >= ?
  ORDER BY queued_at DESC, job DESC, number DESC LIMIT ?
 
 -- name: succeeded_runs
-SELECT * FROM run_rows WHERE state = ? AND queued_at >= ?
+SELECT * FROM run_rows WHERE +state = ? AND queued_at >= ?
  ORDER BY queued_at DESC, job DESC, number DESC LIMIT ?
 
 -- name: entries

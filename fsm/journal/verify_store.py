@@ -1,0 +1,99 @@
+"""A live store: its entries, what it says of itself, and whether its projection is the fold of its entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
+
+from fsm.engine.evolve import evolve, run_after
+from fsm.errors import IllegalEntry, UnknownJob
+from fsm.journal.verify import Checker, Stream, Violation, fold, verify_entries
+from fsm.model.entries import Entry, JobPut
+from fsm.model.stream import JobState
+from fsm.ports import Journal
+
+
+@runtime_checkable
+class SelfChecking(Protocol):
+    """A store that can look for damage by means of its own."""
+
+    def damage(self) -> list[str]:
+        """Sentences on what is wrong with it, none when all is well."""
+        ...
+
+
+def verify_journal(journal: Journal) -> Iterator[Violation]:
+    """Check a store: its own means first, then every entry, then the projection against the fold.
+
+    Others may append meanwhile. Raises a `StoreError` where the store cannot be read on.
+    """
+    if isinstance(journal, SelfChecking):
+        for sentence in journal.damage():
+            yield Violation("store", sentence)
+    checker = Checker()
+    folds: dict[str, JobState] = {}  # for the runs: the checker's own folds are gone once an entry is illegal
+    for entry in _readable(journal, checker):
+        if isinstance(entry, Violation):
+            yield entry
+            continue
+        yield from verify_entries([entry], checker)
+        yield from _compare_entry(journal, folds, entry)
+    for job, stream in sorted(checker.streams.items()):
+        yield from _compare_fold(journal, job, stream)
+    for job in journal.streams():
+        if job not in checker.streams and not any(True for _ in journal.entries(job=job, limit=1)):
+            yield Violation("projection", f"{job} is in the projection, and has no entries", job)
+
+
+def _readable(journal: Journal, checker: Checker) -> Iterator[Entry | Violation]:
+    entries = iter(journal.entries())
+    while True:
+        try:
+            yield next(entries)
+        except StopIteration:
+            return
+        except IllegalEntry as illegal:  # one that cannot be read; the reader goes on after it
+            checker.skip(illegal.job)
+            yield Violation(illegal.requirement, illegal.why, illegal.job, illegal.seq)
+
+
+def _compare_entry(journal: Journal, folds: dict[str, JobState], entry: Entry) -> Iterator[Violation]:
+    """Hold the projection's run against the folded one when it is over, and the definition when it is put."""
+    before = folds.get(entry.job) or JobState(entry.job)
+    try:
+        after = evolve(before, entry)
+    except IllegalEntry:
+        return  # said already
+    folds[entry.job] = after
+    run = run_after(before, entry, after)
+    if run is not None and after.run(run.number) is None and journal.run(entry.job, run.number) != run:
+        yield _of_projection(entry.job, entry.seq, f"run {run.number} is not in it as its entries tell")
+    if isinstance(entry.body, JobPut) and not _has(journal, entry.body):
+        yield _of_projection(entry.job, entry.seq, f"version {entry.body.version} is not in it as it was put")
+
+
+def _has(journal: Journal, put: JobPut) -> bool:
+    try:
+        return journal.definition(put.job.name, put.version) == put.job
+    except UnknownJob:
+        return False
+
+
+def _compare_fold(journal: Journal, job: str, stream: Stream) -> Iterator[Violation]:
+    for entry in journal.entries(job=job, after_id=stream.last_id):  # appended since
+        for requirement, why in fold(stream, entry):
+            yield Violation(requirement, why, job, entry.seq, entry.id)
+    if stream.state is None:
+        return
+    kept = journal.state(job)
+    if kept.seq == stream.seq and kept != stream.state:
+        yield _of_projection(job, stream.seq, "the fold in it is not that of the entries")
+    length, last_hash = journal.head(job)
+    if length == stream.seq and last_hash != stream.last_hash:
+        yield _of_projection(job, stream.seq, "the last hash in it is not that of the last entry")
+    if length < stream.seq:
+        yield _of_projection(job, stream.seq, f"it knows {length} entries of {stream.seq}")
+
+
+def _of_projection(job: str, seq: int, why: str) -> Violation:
+    return Violation("projection", f"the projection: {why}; rebuilding it helps", job, seq)
