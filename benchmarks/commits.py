@@ -29,8 +29,9 @@ GROUP = 100
 _EACH = "Engine.request, .start, .succeed, one after the other: three durable commits a run, four entries"
 _FOLDS = "the same three commits as a scheduler makes them: decide and evolve on folds that it keeps, Journal.append"
 _GROUPS = (
-    f"{GROUP} jobs side by side: decide and evolve for all of them, one Journal.append for all that are queued, one for "
-    "all that start, one for all that end with their slots: three durable commits for a hundred runs, four hundred entries"
+    f"{GROUP} jobs side by side: decide and evolve for all of them, one Journal.append for all that are queued, one "
+    f"for all that start, one for all that end with their slots: three durable commits and {4 * GROUP} entries for "
+    f"{GROUP} runs"
 )
 _ENGINE_GROUPS = f"the same through Engine.do_all, which reads each of the {GROUP} streams anew every time"
 
@@ -92,12 +93,15 @@ def _each(journal: SqliteJournal, runs: int) -> float:
 
 
 class Worker:
-    """Takes streams through whole runs on folds that it keeps, as `fsm.scheduler.book` does."""
+    """Takes streams through whole runs on folds that it keeps, as `fsm.scheduler.book` does.
 
-    def __init__(self, journal: SqliteJournal, names: list[str]) -> None:
+    Every `failing`-th run of a stream fails; 0 for none.
+    """
+
+    def __init__(self, journal: SqliteJournal, names: list[str], *, failing: int = 0) -> None:
         self._journal, self._clock = journal, SystemClock()
         self._folds = {name: journal.state(name) for name in names}
-        self._boot_id = self._clock.now().boot_id
+        self._boot_id, self._failing = self._clock.now().boot_id, failing
         self._pid, self._pid_start = this_process()
 
     def whole_runs(self) -> int:
@@ -114,6 +118,8 @@ class Worker:
         run, now = state.runs[-1], self._clock.now().utc
         assert run.arming is not None
         verdict = Ended(Trigger.SUCCEED, Reason.COMPLETED, now)
+        if self._failing and run.number % self._failing == 0:
+            verdict = Ended(Trigger.FAIL, Reason.EXIT_CODE, now, exit_code=1)
         return Judge(run.number, verdict), Release(run.number, run.arming.nonce, Evidence.REPORT, now)
 
     def _step(self, commands: Callable[[JobState], tuple[Command, ...]]) -> None:

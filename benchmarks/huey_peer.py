@@ -33,7 +33,7 @@ def _consume(folder: str, workers: int, tasks: int) -> float:
 
     huey = SqliteHuey(filename=os.path.join(folder, "huey.db"))
 
-    @huey.task()
+    @huey.task()  # type: ignore[untyped-decorator]  # huey has no types
     def true() -> int:
         return subprocess.run([TRUE], check=True).returncode
 
@@ -43,7 +43,7 @@ def _consume(folder: str, workers: int, tasks: int) -> float:
     ended: list[float] = []
     over = threading.Event()
 
-    @huey.signal(signals.SIGNAL_COMPLETE)
+    @huey.signal(signals.SIGNAL_COMPLETE)  # type: ignore[untyped-decorator]
     def count(signal: str, task: object) -> None:
         ended.append(time.perf_counter())
         if len(ended) == tasks:

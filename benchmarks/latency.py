@@ -15,8 +15,8 @@ _JOBS = 4  # in turns, so that no request meets the slot of the run before
 _ALONE_S = 0.003  # between two runs, so that the supervisor of the one before is gone
 
 _NOTE = (
-    "from before Engine.request in one process (its commit, a poke) to the moment when a subscriber of the scheduler in "
-    "another one hears of the end (after its commit), for `/bin/true`; one at a time, {runs} a round, with a bare "
+    "from before Engine.request in one process (its commit, a poke) to the moment when a subscriber of the scheduler "
+    "in another one hears of the end (after its commit), for `/bin/true`; one at a time, {runs} a round, with a bare "
     "spawn between every two"
 )
 
@@ -44,7 +44,9 @@ def latency(setting: Setting) -> list[Figure]:
         Figure("2", "one run, request to recorded end, p50", p50, None, (Beside(spawn, bare_p50, at_most(6)),), note),
         Figure("2", "the same, p99", p99, at_most(15), (Beside(spawn, bare_p99),)),
     ]
-    for place, name in enumerate(("request to queued", "queued to told to go", "told to go to recorded end")):
+    for place, name in enumerate(
+        ("request to its commit", "to its `start`: armed and journaled", "to its recorded end")
+    ):
         part = [percentile([stage[place] for stage in staged], 0.5) for staged in stages]
         figures.append(Figure("2", f"of which {name}, p50", Sample(part, "ms")))
     return figures

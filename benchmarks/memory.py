@@ -9,6 +9,7 @@ import select
 import time
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 
 from benchmarks.engine_cost import NOW, after, defined
 from benchmarks.figures import Figure, Sample, at_most
@@ -21,6 +22,11 @@ from fsm.model.states import Reason
 from fsm.realtime import SystemClock
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.launcher import ProcessLauncher
+
+
+class NotArmed(RuntimeError):
+    """A supervisor could not be armed, and why."""
+
 
 ARMED_AT_ONCE = (8, 32)
 
@@ -36,8 +42,8 @@ def memory(setting: Setting) -> list[Figure]:
     progress("folds")
     bytes_each = Sample([_fold_bytes(runs) for _ in range(min(setting.rounds, 3))], "bytes")
     figures = [Figure("6", "a live run's fold", bytes_each, at_most(1024), (), _FOLD.format(runs=runs))]
-    for armed in ARMED_AT_ONCE:
-        found = setting.in_turns({f"{armed} armed": lambda armed=armed: _supervisors(setting, armed)})[f"{armed} armed"]
+    measured = setting.in_turns({f"{armed} armed": partial(_supervisors, setting, armed) for armed in ARMED_AT_ONCE})
+    for armed, found in zip(ARMED_AT_ONCE, measured.values(), strict=True):
         waiting, executing = ([pair[place] / 1024 for pair in found] for place in (0, 1))
         note = _PSS.format(armed=armed)
         figures.append(Figure("6", f"a waiting supervisor, of {armed}", Sample(waiting, "MiB"), at_most(1), (), note))
@@ -103,10 +109,10 @@ def _wait(launcher: ProcessLauncher, done: Callable[[], bool], executions: list[
             raise RuntimeError(f"{len(executions)} supervisors were armed")
         select.select([launcher.fileno()], [], [], 1)
         for fact in launcher.facts():
-            if isinstance(fact, ArmFailed):
-                raise RuntimeError(fact.error)
             if isinstance(fact, Armed):
                 executions.append(fact.execution)
+            elif isinstance(fact, ArmFailed):
+                raise NotArmed(fact.error)
 
 
 def _until(done: Callable[[], bool]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from attrs import frozen
@@ -90,6 +90,10 @@ class Journal(Protocol):
 
     def job_names(self) -> list[str]:
         """Their names only, by name."""
+        ...
+
+    def last_numbers(self) -> Mapping[str, int]:
+        """The last number given in each stream, removed jobs included."""
         ...
 
     def due_times(self, jobs: Iterable[str] | None = None) -> Iterator[tuple[str, Instant]]:
@@ -196,6 +200,14 @@ class Launcher(Protocol):
 
     def kill(self, execution: Execution) -> None:
         """Kill a supervisor that is alive and mute. Its command loses its parent and dies with it, where it can."""
+        ...
+
+    def numbers(self) -> Mapping[str, int]:
+        """For every job that has left something: the highest number of a run that did, known to the journal or not."""
+        ...
+
+    def armings(self, job: str, number: int) -> Sequence[Execution]:
+        """Every arming that left something of this run."""
         ...
 
     def facts(self) -> Sequence[Fact]:

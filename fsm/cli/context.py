@@ -151,7 +151,14 @@ class Session:
         from fsm.model.states import Actor
 
         journal = self.journal_to_change(create=create)
-        return Engine(journal, clock=self.clock, stopper=stopper, poke=self.poke, actor=actor or Actor.CLI)
+        return Engine(
+            journal,
+            clock=self.clock,
+            stopper=stopper,
+            poke=self.poke,
+            numbers=lambda job: max(self.folder.run_numbers(job), default=0),
+            actor=actor or Actor.CLI,
+        )
 
     def poke(self) -> None:
         """Let a scheduler that is up look at the journal now. Without one, nothing happens."""

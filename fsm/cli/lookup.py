@@ -9,6 +9,17 @@ from fsm.model.stream import JobState
 from fsm.ports import Journal, RunQuery
 
 
+class HasNotRun(UnknownRun):
+    """The job is there, and has no run. Field: `job`."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(run_id(job, 1))
+        self.job = job
+
+    def __str__(self) -> str:
+        return f"{self.job} has not run yet"
+
+
 def nearest_job(journal: Journal, name: str) -> str | None:
     """The name of a job that is meant by `name`, probably: another spelling of it, the job of a run, a near one."""
     from difflib import get_close_matches
@@ -71,7 +82,7 @@ def newest_run(journal: Journal, job: str) -> Run:
         known_job(journal, job)
     runs = journal.runs(RunQuery(job, limit=1))
     if not runs:
-        raise UnknownRun(f"{job}/1")
+        raise HasNotRun(job)
     return runs[0]
 
 

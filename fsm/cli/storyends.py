@@ -39,6 +39,9 @@ def now_text(story: Story) -> str:
     holder = story.holder.run if story.holder is not None else None
     if holder is not None and holder.state is State.RUNNING:
         since = span(now - (holder.started_at or holder.queued_at))
+        if story.reign is None and holder.run_by is not None and holder.run_by.utc < now:
+            had = f"{holder.id} had until {stamp(holder.run_by.utc)}"
+            return f"{had} and must be over; the next scheduler writes down how it ended."
         until = f"; it is ended by {stamp(holder.run_by.utc)} at the latest" if holder.run_by is not None else ""
         return f"{holder.id} has been running for {since}{until}."
     if holder is not None:
@@ -103,7 +106,7 @@ def _free_the_slot(story: Story) -> Iterator[Mend]:
     )
     in_the_way = refused or (story.pending is not None and story.pending.same_as is not None)
     if in_the_way or holder.state.terminal:
-        yield Mend(f"cronfsm cancel {quoted(holder.id)}", f"end what is left of {holder.id}, so that the slot is free")
+        yield Mend(f"cronfsm cancel {quoted(holder.id)}", "end it, so that the slot is free")
         yield Mend(f"cronfsm logs {quoted(holder.id)}", "see what it has printed")
 
 

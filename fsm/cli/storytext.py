@@ -115,7 +115,7 @@ class _Teller:
     def _verb(self, answer: Ran) -> str:
         run = answer.life.run
         asked = {Cause.MANUAL: "asked for by hand, ", Cause.RETRY: "retried, "}.get(answer.cause, "")
-        if run.started_at is None and run.state.terminal:
+        if run.state.terminal and (run.started_at is None or run.reason is Reason.START_FAILED):
             return asked + "not executed"
         if run.started_at is None:
             return asked + "waits"
@@ -149,6 +149,8 @@ class _Teller:
         by = answer.body.blocked_by
         assert by is not None  # asked before
         name = run_id(self.story.state.job, by.number)
+        told = by.number in self._told
+        name += " (above)" if told else ""
         at = answer.body.first
         length = f" for {span(by.age_us)}" if by.age_us >= SECOND else ""
         until = f" and had until {clock(by.deadline, at)}" if by.deadline is not None else ""
@@ -160,9 +162,7 @@ class _Teller:
             yield f"{name} was over ({by.state}){length}, but something of it could still be alive: it held the slot."
         if answer.blocker is None:
             yield "Its entries are not in this journal any more."
-        elif by.number in self._told:
-            yield f"What became of {name} stands above."
-        else:
+        elif not told:
             self._told.add(by.number)
             yield f"It was {_life(answer.blocker, at)}."
 

@@ -38,6 +38,7 @@ from fsm.model.commands import (
     Resume,
     Start,
     Stop,
+    TakeNumbers,
 )
 from fsm.model.entries import Draft, Ended, Refused
 from fsm.model.facts import Execution, StopAnswer
@@ -96,7 +97,8 @@ class Engine:
     """Jobs and runs of one journal.
 
     `clock` is the machine's unless given; `stopper` ends processes (without it, a run that a supervisor executes
-    cannot be cancelled from here); `poke` is called after each append, so that a scheduler looks at once.
+    cannot be cancelled from here); `poke` is called after each append, so that a scheduler looks at once; `numbers` says
+    which number of a job is the highest that has left anything in the data folder, for a journal that was restored.
     """
 
     def __init__(
@@ -106,11 +108,12 @@ class Engine:
         clock: Clock | None = None,
         stopper: Stopper | None = None,
         poke: Callable[[], object] | None = None,
+        numbers: Callable[[str], int] | None = None,
         actor: Actor = Actor.API,
     ) -> None:
         self.journal = journal
         self.clock: Clock = clock if clock is not None else SystemClock()
-        self._stopper, self._poke, self._actor = stopper, poke, actor
+        self._stopper, self._poke, self._numbers, self._actor = stopper, poke, numbers, actor
 
     # ---- jobs
 
@@ -158,9 +161,16 @@ class Engine:
 
     # ---- runs
 
+    def _numbered(self, name: str) -> str:
+        """A known job's name, once the numbers are taken that runs have which the journal does not know."""
+        taken = self._numbers(self._known(name)) if self._numbers is not None else 0
+        if taken > self.journal.state(name).last_number:
+            self._do(name, TakeNumbers(taken))
+        return name
+
     def request(self, name: str) -> Run | Refused:
         """Ask for a run now: the queued run, or a refusal with its reason. Raises `UnknownJob`."""
-        decision = self._do(self._known(name), Request())
+        decision = self._do(self._numbered(name), Request())
         if decision.refusal is not None:
             return decision.refusal
         number = decision.drafts[-1].run
@@ -239,7 +249,7 @@ class Engine:
         Raises `RunRefused` where another run of the job is in the way, `UnknownJob`. If the run is ended by somebody
         else meanwhile, its verdict stays, and its slot is freed at the end of the block.
         """
-        run = self._begin(self._known(name))
+        run = self._begin(self._numbered(name))
         try:
             yield run
         except BaseException as error:

@@ -30,6 +30,7 @@ from fsm.model.commands import (
     Start,
     Stop,
     StopFirst,
+    TakeNumbers,
     Ticks,
 )
 from fsm.model.entries import (
@@ -40,6 +41,7 @@ from fsm.model.entries import (
     JobPut,
     JobRemoved,
     JobResumed,
+    NumbersTaken,
     Queued,
     Refused,
     Released,
@@ -135,6 +137,12 @@ def _ended(asked: _Asked, run: Run, reason: Reason) -> Ended:
     return Ended(Trigger.REAP, reason, asked.now.utc)
 
 
+def _take_numbers(asked: _Asked, command: TakeNumbers) -> Decision:
+    if command.up_to <= asked.state.last_number:
+        return NOTHING
+    return Decision((asked.draft(NumbersTaken(command.up_to)),))
+
+
 def _request(asked: _Asked, command: Request) -> Decision:
     state, now = asked.state, asked.now
     job = asked.job
@@ -221,6 +229,7 @@ _ANSWERS: dict[type[object], Callable[[_Asked, Any], Decision]] = {
     Pause: _pause,
     Resume: _resume,
     Remove: _remove,
+    TakeNumbers: _take_numbers,
     Request: _request,
     Ticks: _ticks,
     Start: _start,

@@ -23,6 +23,7 @@ from fsm.model.entries import (
     JobPut,
     JobRemoved,
     JobResumed,
+    NumbersTaken,
     Queued,
     Refused,
     Released,
@@ -103,6 +104,12 @@ def _resumed(state: JobState, record: Record, body: JobResumed) -> JobState:
 def _removed(state: JobState, record: Record, body: JobRemoved) -> JobState:
     _need_job(state)
     return _next(state, definition=None, paused=False, refusal=None, anchor=None)
+
+
+def _numbers_taken(state: JobState, record: Record, body: NumbersTaken) -> JobState:
+    if body.up_to <= state.last_number:
+        raise _illegal(state, f"numbers up to {state.last_number} are taken already", "number")
+    return _next(state, last_number=body.up_to)
 
 
 def _queued(state: JobState, record: Record, body: Queued) -> JobState:
@@ -279,6 +286,7 @@ _FOLDS: dict[type[object], Callable[[JobState, Record, Any], JobState]] = {
     JobPaused: _paused,
     JobResumed: _resumed,
     JobRemoved: _removed,
+    NumbersTaken: _numbers_taken,
     Queued: _queued,
     Started: _started,
     Ended: _ended,

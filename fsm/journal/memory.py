@@ -6,7 +6,7 @@ Nothing is durable beyond the object. `close` keeps everything, so that a simula
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fsm.codec.entries import GENESIS
 from fsm.engine.due import next_due
@@ -137,6 +137,10 @@ class MemoryJournal:
     def busy_jobs(self) -> list[str]:
         """See the port. By name."""
         return sorted(name for name, stream in self._streams.items() if stream.state.runs)
+
+    def last_numbers(self) -> Mapping[str, int]:
+        """See the port."""
+        return {name: stream.state.last_number for name, stream in self._streams.items()}
 
     def runs(self, query: RunQuery) -> list[Run]:
         """See the port. Runs of several jobs queued at the same time come in the reverse order of their ids."""

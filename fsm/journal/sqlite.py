@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
@@ -128,6 +128,10 @@ class SqliteJournal:
         """See the port. By name."""
         return self._ask(reads.names, "busy_jobs")
 
+    def last_numbers(self) -> Mapping[str, int]:
+        """See the port."""
+        return self._ask(reads.last_numbers)
+
     def runs(self, query: RunQuery) -> list[Run]:
         """See the port. Runs of several jobs queued at the same time come in the reverse order of their ids."""
         return self._ask(reads.runs, query)
@@ -174,6 +178,12 @@ class SqliteJournal:
     def epoch(self) -> int:
         """See the port."""
         return self._ask(reads.number, "epoch")
+
+    def damage(self) -> list[str]:
+        """What SQLite's own check and a comparison with the schema find, as sentences; none when all is well."""
+        from fsm.journal.sqlite_check import damage  # only `verify` needs it
+
+        return self._ask(damage)
 
     def close(self) -> None:
         """See the port."""

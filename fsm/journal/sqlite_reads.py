@@ -79,6 +79,11 @@ def names(store: Store, question: str) -> list[str]:
     return [name for (name,) in store.execute(_SQL[question])]
 
 
+def last_numbers(store: Store) -> dict[str, int]:
+    """The last number given in each stream."""
+    return dict(store.execute(_SQL["last_numbers"]))
+
+
 def due_page(store: Store, after: tuple[Instant, str] | None) -> list[tuple[str, Instant]]:
     """The next due times after one, the soonest first; empty when there are no more."""
     at, job = after or (_EVER, "")

@@ -42,9 +42,9 @@ class Violation:
 
     def __str__(self) -> str:
         place = f"entry {self.seq} of {self.job}" if self.job is not None else "the journal"
-        numbers = [f"line {self.line}"] if self.line is not None else []
-        numbers += [f"id {self.id}"] if self.id is not None else []
-        return f"{place}{f' ({chr(44).join(numbers)})' if numbers else ''}: {self.why} [{self.requirement}]"
+        numbers = [f"{name} {at}" for name, at in (("line", self.line), ("id", self.id)) if at is not None]
+        where = f" ({', '.join(numbers)})" if numbers else ""
+        return f"{place}{where}: {self.why} [{self.requirement}]"
 
 
 class Stream:
@@ -86,21 +86,22 @@ class Checker:
 
 def fold(stream: Stream, entry: Entry, *, broken: bool = False) -> Iterator[tuple[str, str]]:
     """Take `entry` into the stream; yields (requirement, why) when it cannot follow what was folded so far."""
-    if stream.state is not None and broken:
-        stream.state = None
-    elif stream.state is not None:
+    if stream.state is not None:
         try:
-            check_envelope(stream.state, entry)
-            if state_before(stream.state, entry) is not entry.source:
-                was = state_before(stream.state, entry) or "not open"
-                raise IllegalEntry(
-                    entry.job, entry.seq, f"it comes from {entry.source}, and the run was {was}", "lifecycle"
-                )
-            stream.state = evolve(stream.state, entry)
+            stream.state = None if broken else _follow(stream.state, entry)
         except IllegalEntry as illegal:
             stream.state = None
             yield illegal.requirement, illegal.why
     stream.seq, stream.last_hash, stream.last_id = entry.seq, entry.hash, entry.id
+
+
+def _follow(before: JobState, entry: Entry) -> JobState:
+    check_envelope(before, entry)
+    was = state_before(before, entry)
+    if was is not entry.source:
+        why = f"it comes from {entry.source}, and the run is {was or 'not open'}"
+        raise IllegalEntry(entry.job, entry.seq, why, "lifecycle")
+    return evolve(before, entry)
 
 
 # ---- the rules: each looks at an entry beside what came before it, and says what is wrong
@@ -115,7 +116,7 @@ def _hash(_: Checker, __: Stream, data: Data, entry: Entry) -> Iterator[str]:
 
 
 def _chain(_: Checker, stream: Stream, __: Data, entry: Entry) -> Iterator[str]:
-    if entry.prev_hash != stream.last_hash:
+    if entry.prev_hash != stream.last_hash and entry.seq == stream.seq + 1:  # else _sequence says what is wrong
         yield f"it follows an entry with hash {entry.prev_hash[:12]}…, and the one before has {stream.last_hash[:12]}…"
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
-from fsm.engine.evolve import evolve, run_after
+from fsm.engine.due import next_due
+from fsm.engine.evolve import run_after
 from fsm.errors import IllegalEntry, UnknownJob
 from fsm.journal.verify import Checker, Stream, Violation, fold, verify_entries
 from fsm.model.entries import Entry, JobPut
@@ -31,17 +32,19 @@ def verify_journal(journal: Journal) -> Iterator[Violation]:
         for sentence in journal.damage():
             yield Violation("store", sentence)
     checker = Checker()
-    folds: dict[str, JobState] = {}  # for the runs: the checker's own folds are gone once an entry is illegal
     for entry in _readable(journal, checker):
         if isinstance(entry, Violation):
             yield entry
             continue
+        before = checker.streams[entry.job].state if entry.job in checker.streams else JobState(entry.job)
         yield from verify_entries([entry], checker)
-        yield from _compare_entry(journal, folds, entry)
+        after = checker.streams[entry.job].state
+        if before is not None and after is not None:
+            yield from _compare_entry(journal, before, entry, after)
     for job, stream in sorted(checker.streams.items()):
         yield from _compare_fold(journal, job, stream)
     for job in journal.streams():
-        if job not in checker.streams and not any(True for _ in journal.entries(job=job, limit=1)):
+        if job not in checker.streams and not any(journal.entries(job=job, limit=1)):
             yield Violation("projection", f"{job} is in the projection, and has no entries", job)
 
 
@@ -57,14 +60,8 @@ def _readable(journal: Journal, checker: Checker) -> Iterator[Entry | Violation]
             yield Violation(illegal.requirement, illegal.why, illegal.job, illegal.seq)
 
 
-def _compare_entry(journal: Journal, folds: dict[str, JobState], entry: Entry) -> Iterator[Violation]:
+def _compare_entry(journal: Journal, before: JobState, entry: Entry, after: JobState) -> Iterator[Violation]:
     """Hold the projection's run against the folded one when it is over, and the definition when it is put."""
-    before = folds.get(entry.job) or JobState(entry.job)
-    try:
-        after = evolve(before, entry)
-    except IllegalEntry:
-        return  # said already
-    folds[entry.job] = after
     run = run_after(before, entry, after)
     if run is not None and after.run(run.number) is None and journal.run(entry.job, run.number) != run:
         yield _of_projection(entry.job, entry.seq, f"run {run.number} is not in it as its entries tell")
@@ -86,8 +83,11 @@ def _compare_fold(journal: Journal, job: str, stream: Stream) -> Iterator[Violat
     if stream.state is None:
         return
     kept = journal.state(job)
-    if kept.seq == stream.seq and kept != stream.state:
-        yield _of_projection(job, stream.seq, "the fold in it is not that of the entries")
+    if kept.seq == stream.seq:
+        if kept != stream.state:
+            yield _of_projection(job, stream.seq, "the fold in it is not that of the entries")
+        elif dict(journal.due_times([job])).get(job) != next_due(stream.state):
+            yield _of_projection(job, stream.seq, "the next due time in it is not that of the fold")
     length, last_hash = journal.head(job)
     if length == stream.seq and last_hash != stream.last_hash:
         yield _of_projection(job, stream.seq, "the last hash in it is not that of the last entry")

@@ -36,6 +36,13 @@ class Remove:
 
 
 @frozen(slots=True)
+class TakeNumbers:
+    """Numbers up to this one belong to runs that the stream does not know. Nothing where they are taken already."""
+
+    up_to: int
+
+
+@frozen(slots=True)
 class Request:
     """A manual run, now."""
 
@@ -117,7 +124,21 @@ class Release:
     note: str | None = None
 
 
-Command = Put | Pause | Resume | Remove | Request | Ticks | Start | FailStart | Judge | Stop | QueueTimeout | Release
+Command = (
+    Put
+    | Pause
+    | Resume
+    | Remove
+    | TakeNumbers
+    | Request
+    | Ticks
+    | Start
+    | FailStart
+    | Judge
+    | Stop
+    | QueueTimeout
+    | Release
+)
 
 
 @frozen(slots=True)

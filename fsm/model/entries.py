@@ -39,6 +39,17 @@ class JobRemoved:
 
 
 @frozen(slots=True)
+class NumbersTaken:
+    """kind `job`: numbers up to `up_to` belong to runs that this journal does not know.
+
+    Written when folders of such runs are found, as after an older copy of the journal was restored: a number is never
+    given twice.
+    """
+
+    up_to: int
+
+
+@frozen(slots=True)
 class Queued:
     """kind `transition`, trigger `queue`: a run exists from here on."""
 
@@ -168,6 +179,7 @@ Body = (
     | JobPaused
     | JobResumed
     | JobRemoved
+    | NumbersTaken
     | Queued
     | Started
     | Ended
@@ -185,6 +197,7 @@ KIND_OF: dict[type[object], Kind] = {
     JobPaused: Kind.JOB,
     JobResumed: Kind.JOB,
     JobRemoved: Kind.JOB,
+    NumbersTaken: Kind.JOB,
     Queued: Kind.TRANSITION,
     Started: Kind.TRANSITION,
     Ended: Kind.TRANSITION,

@@ -19,6 +19,7 @@ from fsm.ports import Append, Clock, Journal, Launcher, Publisher
 from fsm.scheduler.alarms import Alarms
 from fsm.scheduler.book import Book, Intent
 from fsm.scheduler.starter import Starter
+from fsm.scheduler.strangers import Strangers
 from fsm.scheduler.watcher import Watcher
 
 ALIVE_EVERY = Duration(15 * MINUTE)
@@ -86,11 +87,14 @@ class Scheduler:
         self.book = Book(self.journal, self.publisher, epoch, self._max_running)
         self._append(SchedulerUp(epoch, self._who.pid, now.boot_id, self._who.version, self._max_running), now)
         self.book.cursor = self.journal.last_id()
-        self.starter = Starter(self.launcher, self.book, self._nonce)
+        self.strangers = Strangers(self.launcher, self.book)
+        self.starter = Starter(self.launcher, self.book, self.strangers, self._nonce)
         self.watcher = Watcher(self.launcher, self.book, self.clock.now)
         self._alive_at, self._sweep_at = now.boot + ALIVE_EVERY, now.boot + SWEEP_EVERY
         self._settle_by = now.boot + SETTLE_WITHIN
         self._due.fill(dict(self.journal.due_times()))
+        self._again += self.strangers.find()
+        self.strangers.examine_all(now)
         for job in self.journal.busy_jobs():
             self._follow(job, now)
             self._again += self.watcher.examine(job)
@@ -154,9 +158,16 @@ class Scheduler:
                 intents += self.starter.arm_failed(fact)
             elif isinstance(fact, Changed):
                 intents += self.watcher.changed(fact)
+                self._freed(self.strangers.changed(fact, self.clock.now()))
             else:
                 intents += self.watcher.searched(fact)
+                self._freed(self.strangers.searched(fact, self.clock.now()))
         return intents
+
+    def _freed(self, jobs: set[str]) -> None:
+        """Nothing that the journal does not know is alive in these jobs any more: what waits may start."""
+        for job in jobs:
+            self.starter.consider(job)
 
     def _from_clocks(self, now: Moment) -> list[Intent]:
         intents: list[Intent] = []
@@ -173,7 +184,8 @@ class Scheduler:
 
     def _recovered(self, now: Moment) -> bool:
         """Whether ticks may fire: what earlier schedulers left is known, or was searched for long enough."""
-        if self._settle_by is not None and (not self.watcher.searching or now.boot >= self._settle_by):
+        searching = self.watcher.searching or self.strangers.searching
+        if self._settle_by is not None and (not searching or now.boot >= self._settle_by):
             self._settle_by = None
         return self._settle_by is None
 
@@ -201,6 +213,7 @@ class Scheduler:
         self._deadlines.set(job, min(times, default=None))
 
     def _housekeep(self, now: Moment) -> None:
+        self.strangers.ring(now)
         if now.boot >= self._sweep_at:
             self._sweep_at = now.boot + SWEEP_EVERY
             for job in self.journal.busy_jobs():
@@ -221,9 +234,7 @@ class Scheduler:
 
     def _wake(self, now: Moment) -> Wake:
         boots = [self._sweep_at]
-        deadline = self._deadlines.next()
-        if deadline is not None:
-            boots.append(deadline)
+        boots += [at for at in (self._deadlines.next(), self.strangers.alarm()) if at is not None]
         if self._retry_at is not None:
             boots.append(self._retry_at)
         else:
@@ -253,3 +264,4 @@ class Scheduler:
             self.trouble = trouble
         finally:
             self.watcher.close()
+            self.strangers.close()

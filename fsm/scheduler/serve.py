@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import fsm
 from fsm.client.apply import Changes, apply
+from fsm.client.cancel import CarefulStopper
 from fsm.client.engine import Engine
+from fsm.client.settle import Settler
 from fsm.client.settings import change_max_running, max_running
 from fsm.codec.jobsfile import JobsFile, read_jobs
 from fsm.errors import BadJobs, CronfsmError, FolderUnusable, StoreError
@@ -124,7 +127,9 @@ class Server:
     def _serve(self, journal: SqliteJournal, clock: SystemClock, publisher: Broadcast, jobs: JobsFile | None) -> None:
         launcher = ProcessLauncher(self._folder, clock)
         try:
-            self._engine = Engine(journal, clock=clock, stopper=launcher, actor=Actor.SCHEDULER)
+            settler = Settler(journal, launcher, clock, pause=time.sleep)
+            stopper = CarefulStopper(launcher, settler)
+            self._engine = Engine(journal, clock=clock, stopper=stopper, actor=Actor.SCHEDULER)
             if jobs is not None:
                 self._apply(jobs)
             self._scheduler = Scheduler(
@@ -190,6 +195,7 @@ class Server:
                 self._say("the journal takes entries again")
             self._trouble = text
         hindered = {(job, what) for job, (what, _) in self._scheduler.watcher.hindered.items()}
+        hindered |= set(self._scheduler.strangers.hindered.items())
         for job, what in sorted(hindered - self._hindered):
             self._say(f"the slot of {job} stays held: {what}")
         self._hindered = hindered

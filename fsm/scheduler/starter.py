@@ -19,6 +19,7 @@ from fsm.model.states import State
 from fsm.planning.admission import Waiting, admit
 from fsm.ports import Launcher
 from fsm.scheduler.book import Book, Intent
+from fsm.scheduler.strangers import Strangers
 
 ARM_WITHIN = Duration(30 * SECOND)
 """How long an arming waits for its slot lock and for its go. Long enough for a disk that is busy; an arming that ends
@@ -28,8 +29,8 @@ by it harms nobody, the run stays queued and is armed anew."""
 class Starter:
     """Keeps what is waiting and what is being armed; at most one arming for each job."""
 
-    def __init__(self, launcher: Launcher, book: Book, nonce: Callable[[], str]) -> None:
-        self.launcher, self.book, self._nonce = launcher, book, nonce
+    def __init__(self, launcher: Launcher, book: Book, strangers: Strangers, nonce: Callable[[], str]) -> None:
+        self.launcher, self.book, self.strangers, self._nonce = launcher, book, strangers, nonce
         self.pending: dict[str, Order] = {}
         self._waiting: dict[str, Waiting] = {}
         self._holding: set[str] = set()
@@ -48,7 +49,7 @@ class Starter:
             holder = state.holder
             if holder is None or holder.arming is None or holder.arming.nonce != order.nonce:
                 self.launcher.disarm(order.nonce)
-        if queued is None or state.slot is not None or job in self.pending:
+        if queued is None or state.slot is not None or job in self.pending or self.strangers.block(job):
             self._waiting.pop(job, None)
         else:
             self._waiting[job] = Waiting(queued.queued_at, job, queued.number)

@@ -164,7 +164,8 @@ class Watcher:
         if not execution.arming.in_process and self.launcher.stop(execution, Reason.OVERDUE) is StopAnswer.BUSY:
             self.launcher.kill(execution)
             return self.examine(job)
-        return [Intent(job, _overdue(run), Actor.REAPER)]
+        # its own verdict, if it gave one before the stop, comes before ours
+        return self.examine(job) or [Intent(job, _overdue(run), Actor.REAPER)]
 
     def close(self) -> None:
         """Let every life lock go."""

@@ -27,6 +27,7 @@ from fsm.supervise.events import READ, Events
 from fsm.supervise.examine import look
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.handshake import make_order
+from fsm.supervise.leftbehind import armings_of, highest_numbers
 from fsm.supervise.poke import PokeReader
 from fsm.supervise.search import Searcher
 from fsm.supervise.survivors import home_of
@@ -206,6 +207,14 @@ class ProcessLauncher:
     def search(self, execution: Execution) -> None:
         """Search for what is left of it and end it; `Searched` follows. Only when its supervisor is gone."""
         self._searcher.search(execution)
+
+    def numbers(self) -> Mapping[str, int]:
+        """For every job that has left something: the highest number of a run that did."""
+        return highest_numbers(self._folder)
+
+    def armings(self, job: str, number: int) -> Sequence[Execution]:
+        """Every arming that left something of this run."""
+        return armings_of(self._folder, job, number)
 
     # ---- what happens
 

@@ -7,7 +7,7 @@ it is lost when the scheduler dies; the supervisors see their pipes close.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from fsm.instants import SECOND, Deadline
 from fsm.model.facts import (
@@ -172,6 +172,15 @@ class SimLauncher:
         if supervisor is not None and supervisor.alive:
             supervisor.die()
 
+    def numbers(self) -> dict[str, int]:
+        """For every job with a folder of a run: the highest number that has one."""
+        return {job: max(numbers) for job, numbers in self.world.folders.items()}
+
+    def armings(self, job: str, number: int) -> list[Execution]:
+        """Every arming of a run that made its files."""
+        some = self.world.folders.get(job, {}).get(number, ())
+        return [Execution(job, number, one.arming) for one in some]
+
     def facts(self) -> Sequence[Fact]:
         """What has happened since the last call."""
         facts = list(self._facts)
@@ -210,6 +219,14 @@ class SimLauncher:
     def _arrives(self, fact: Fact) -> None:
         if not self.closed:
             self._facts.append(fact)
+
+    def numbers(self) -> Mapping[str, int]:
+        """See the port. The simulated disk holds nothing that the journal does not know."""
+        return {}
+
+    def armings(self, job: str, number: int) -> Sequence[Execution]:
+        """See the port. As above: none."""
+        return []
 
     def arming(self, job: str) -> list[str]:
         """Nonces of the armings of a job that are under way: neither told to go nor taken back."""

@@ -29,10 +29,13 @@ RUN_LENGTHS = st.sampled_from(["0s", "1s", "10s", "45s", "2m"])
 ADVANCES = st.sampled_from(["0s", "1s", "10s", "31s", "1m", "3m", "12m"])
 """How long a rule lets time pass: less than, about, and more than each deadline below."""
 
+MOMENTS = st.sampled_from(["0s", "0s", "1s", "10s", "20s", "1m"])
+"""How long it is until the next thing happens."""
+
 LAGS = st.sampled_from(["0s", "10ms", "1s", "4s"])
 """How long a step may take; four seconds is a bad disk."""
 
-JUMPS = st.sampled_from(["-1h", "-61s", "-1s", "1s", "61s", "1h", "-1d"])
+JUMPS = st.sampled_from(["1s", "-1s", "61s", "-61s", "1h", "-1h", "4h", "-1d"])
 """By how much the wall clock may be set."""
 
 POINTS = st.integers(1, 14)
@@ -77,7 +80,7 @@ def job_keys() -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
         {
             "schedule": st.sampled_from(
-                [None, "every 20s", "* * * * *", "*/5 * * * *", "30 2 * * *", "at 2026-03-28T22:03:00Z"]
+                ["every 20s", "* * * * *", "*/5 * * * *", "30 2 * * *", "at 2026-03-28T22:03:00Z", None]
             ),
             "timezone": st.sampled_from(["UTC", "Europe/Berlin"]),
             "timeout": st.sampled_from(["40s", "5s", "5m"]),

@@ -196,6 +196,7 @@ class SimSupervisor:
             self._leave(Stage.EXITED)
         elif not self.world.slot_locked(self.order.job):
             self.stage, self.was_armed = Stage.ARMED, True
+            self.world.folders.setdefault(self.order.job, {}).setdefault(self.order.number, []).append(self)
             self._note("is armed")
             self._say_armed()
             return True

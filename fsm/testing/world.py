@@ -69,6 +69,7 @@ class World:
         self.boots = 1
         self.witness: Witness | None = None
         self.supervisors: dict[str, SimSupervisor] = {}  # by nonce, the dead ones too: their reports are on disk
+        self.folders: dict[str, dict[int, list[SimSupervisor]]] = {}  # job -> number -> armings that made files
         self._alive: dict[str, list[SimSupervisor]] = {}  # by job: those that still do or hold something
         self.listeners: list[Callable[[str], None]] = []  # live launchers, told of changes by nonce
         self.hints_to_lose = 0

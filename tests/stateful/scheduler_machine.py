@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import event, strategies as st, target
+from hypothesis import currently_in_test_context, event, target
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from fsm.client.engine import SupervisorMute
 from fsm.testing import Simulation
-from fsm.testing.strategies import ADVANCES, JUMPS, LAGS, POINTS, STEPS, job_keys, scripts
+from fsm.testing.strategies import ADVANCES, JUMPS, LAGS, MOMENTS, POINTS, STEPS, job_keys, scripts
 
 NAMES = st.sampled_from(["a", "b", "c"])
 
@@ -21,55 +22,57 @@ up over all runs that can be waiting."""
 class SchedulerMachine(RuleBasedStateMachine):
     """One simulated machine; the laws are held after each rule, and at the end everything must have ended."""
 
-    @initialize(seed=st.integers(0, 3), max_running=st.sampled_from([8, 1, 2]), keys=job_keys(), runs=scripts())
-    def begin(self, seed, max_running, keys, runs):
+    @initialize(
+        seed=st.integers(0, 3),
+        max_running=st.sampled_from([8, 1, 2]),
+        first=job_keys(),
+        second=job_keys(),
+        runs=scripts(),
+    )
+    def begin(self, seed, max_running, first, second, runs):
         self.sim = Simulation(seed=seed, max_running=max_running)
-        self.faults = 0
-        self.define("a", keys, runs)
+        self.define("a", first, runs, "0s")
+        self.define("b", second, runs, "0s")
 
-    # ---- people
+    def _known(self, name: str) -> bool:
+        return name in self.sim.store.job_names()
 
-    @rule(name=NAMES, keys=job_keys(), runs=scripts())
-    def define(self, name, keys, runs):
-        self.sim.add_job(name, **keys)
-        self.sim.script(name, runs)
-
-    @rule(name=NAMES, runs=scripts())
-    def script(self, name, runs):
-        self.sim.script(name, runs)
+    # ---- time
 
     @rule(duration=ADVANCES)
     def advance(self, duration):
         self.sim.advance(duration)
 
-    def _known(self, name: str) -> bool:
-        return name in self.sim.store.job_names()
+    @rule(duration=MOMENTS)
+    def go_on(self, duration):
+        self.sim.advance(duration)
 
-    @rule(name=NAMES)
-    def request(self, name):
+    # ---- people
+
+    @rule(name=NAMES, keys=job_keys(), runs=scripts(), then=MOMENTS)
+    def define(self, name, keys, runs, then):
+        self.sim.add_job(name, **keys)
+        self.sim.script(name, runs)
+        self.sim.advance(then)
+
+    @rule(name=NAMES, runs=scripts(), then=MOMENTS)
+    def request(self, name, runs, then):
+        if self._known(name):
+            self.sim.script(name, runs)
+            self._request(name)
+            self.sim.advance(then)
+
+    def _request(self, name: str) -> None:
         if self._known(name):
             answer = self.sim.request(name)
             assert answer.enqueued != (answer.ran is False)
             if answer.enqueued:
                 assert self.sim.run(answer.run_id).state == "queued"  # it is in the history before the answer is
 
-    @rule(name=NAMES)
-    def pause(self, name):
-        if self._known(name):
-            self.sim.pause(name)
-
-    @rule(name=NAMES)
-    def resume(self, name):
-        if self._known(name):
-            self.sim.resume(name)
-
-    @rule(name=NAMES)
-    def remove(self, name):
-        if self._known(name):
-            try:
-                self.sim.remove_job(name)
-            except SupervisorMute:
-                event("its supervisor cannot be reached")
+    @rule(name=NAMES, dies_at=st.one_of(st.none(), st.integers(1, 6)), then=MOMENTS)
+    def cancel(self, name, dies_at, then):
+        self._cancel(name, dies_at)
+        self.sim.advance(then)
 
     def _cancel(self, name: str, dies_at: int | None = None) -> None:
         open_runs = self.sim.store.state(name).open_runs
@@ -79,9 +82,14 @@ class SchedulerMachine(RuleBasedStateMachine):
             except SupervisorMute:
                 event("its supervisor cannot be reached")
 
-    @rule(name=NAMES, dies_at=st.one_of(st.none(), st.integers(1, 6)))
-    def cancel(self, name, dies_at):
-        self._cancel(name, dies_at)
+    @rule(name=NAMES, what=st.sampled_from(["pause", "resume", "remove"]), then=MOMENTS)
+    def change(self, name, what, then):
+        if self._known(name):
+            try:
+                {"pause": self.sim.pause, "resume": self.sim.resume, "remove": self.sim.remove_job}[what](name)
+            except SupervisorMute:
+                event("its supervisor cannot be reached")
+        self.sim.advance(then)
 
     @precondition(lambda self: not self.sim.up)
     @rule(name=NAMES)
@@ -90,18 +98,17 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     # ---- the scheduler
 
-    @rule(at=st.one_of(st.none(), POINTS))
-    def crash(self, at):
+    @rule(at=st.one_of(st.none(), POINTS), then=MOMENTS)
+    def crash(self, at, then):
         self.sim.crash(at)
-        self.faults += 1
+        self.sim.advance(then)
 
     @rule(after=ADVANCES)
     def restart(self, after):
         self.sim.restart(after)
-        self.faults += 1
 
-    @rule(at=POINTS, meanwhile=st.sampled_from(["0s", "5s", "2m"]))
-    def takeover_at_any_point(self, at, meanwhile):
+    @rule(at=POINTS, meanwhile=st.sampled_from(["0s", "5s", "2m"]), then=MOMENTS)
+    def takeover(self, at, meanwhile, then):
         """SIGSTOP in the middle of a turn; another scheduler begins; then the old one goes on where it was."""
 
         def stopped():
@@ -111,70 +118,75 @@ class SchedulerMachine(RuleBasedStateMachine):
             self.sim.continue_scheduler()
 
         self.sim.interrupt(at, stopped)
-        self.faults += 1
+        self.sim.advance(then)
 
-    @rule(at=POINTS, name=NAMES, what=st.sampled_from(["request", "cancel", "pause", "resume", "kill", "mute"]))
-    def somebody_else_at_any_point(self, at, name, what):
+    @rule(
+        at=POINTS,
+        name=NAMES,
+        what=st.sampled_from(["request", "cancel", "pause", "resume", "kill", "mute"]),
+        then=MOMENTS,
+    )
+    def somebody_else(self, at, name, what, then):
         """A client appends, or a supervisor ends, between any two steps of a turn."""
         acts: dict[str, Callable[[], object]] = {
-            "request": lambda: self.request(name),
+            "request": lambda: self._request(name),
             "cancel": lambda: self._cancel(name),
-            "pause": lambda: self.pause(name),
-            "resume": lambda: self.resume(name),
+            "pause": lambda: self._known(name) and self.sim.pause(name),
+            "resume": lambda: self._known(name) and self.sim.resume(name),
             "kill": lambda: self.sim.kill_supervisor(name),
             "mute": lambda: self.sim.mute_supervisor(name),
         }
         self.sim.interrupt(at, acts[what])
+        self.sim.advance(then)
 
     # ---- the machine
 
-    @rule(name=NAMES, whole_tree=st.booleans())
-    def kill_supervisor(self, name, whole_tree):
-        self.faults += self.sim.kill_supervisor(name, whole_tree=whole_tree)
+    @rule(
+        name=NAMES,
+        what=st.sampled_from(["kill", "kill all", "mute", "mute in mailbox", "unmute", "host stop", "damage"]),
+        then=MOMENTS,
+    )
+    def hurt_supervisor(self, name, what, then):
+        sim = self.sim
+        acts: dict[str, Callable[[], object]] = {
+            "kill": lambda: sim.kill_supervisor(name),
+            "kill all": lambda: sim.kill_supervisor(name, whole_tree=True),
+            "mute": lambda: sim.mute_supervisor(name),
+            "mute in mailbox": lambda: sim.mute_supervisor(name, holding_mailbox=True),
+            "unmute": lambda: sim.unmute_supervisor(name),
+            "host stop": lambda: sim.host_stop(name),
+            "damage": lambda: sim.damage_report(name),
+        }
+        acts[what]()
+        sim.advance(then)
 
-    @rule(name=NAMES, holding_mailbox=st.booleans())
-    def mute_supervisor(self, name, holding_mailbox):
-        self.faults += self.sim.mute_supervisor(name, holding_mailbox=holding_mailbox)
-
-    @rule(name=NAMES)
-    def unmute_supervisor(self, name):
-        self.sim.unmute_supervisor(name)
-
-    @rule(name=NAMES)
-    def host_stop(self, name):
-        self.faults += self.sim.host_stop(name)
-
-    @rule(name=NAMES)
-    def damage_report(self, name):
-        self.faults += self.sim.damage_report(name)
-
-    @rule(by=JUMPS)
-    def jump_clock(self, by):
+    @rule(by=JUMPS, then=MOMENTS)
+    def jump_clock(self, by, then):
         self.sim.jump_clock(by)
-        self.faults += 1
+        self.sim.advance(then)
 
     @rule(after=st.sampled_from(["1s", "1m", "10m"]), jump=st.one_of(st.just(0), JUMPS))
     def reboot(self, after, jump):
         self.sim.reboot(after, jump=jump)
-        self.faults += 1
 
     @rule(step=STEPS, by=LAGS)
     def lag(self, step, by):
         self.sim.lag(step, by)
 
-    @rule(count=st.integers(1, 3))
-    def appends_fail(self, count):
-        self.sim.fail_appends(count)
-        self.faults += 1
+    @rule(what=st.sampled_from(["one append", "three appends", "5s", "90s", "20m"]), then=MOMENTS)
+    def full_disk(self, what, then):
+        if what == "one append":
+            self.sim.fail_appends(1)
+        elif what == "three appends":
+            self.sim.fail_appends(3)
+        else:
+            self.sim.fill_disk(what)
+        self.sim.advance(then)
 
-    @rule(duration=st.sampled_from(["5s", "90s", "20m"]))
-    def full_disk(self, duration):
-        self.sim.fill_disk(duration)
-        self.faults += 1
-
-    @rule(count=st.integers(0, 4))
-    def lose_hints(self, count):
+    @rule(count=st.integers(1, 4), then=MOMENTS)
+    def lose_hints(self, count, then):
         self.sim.lose_hints(count)
+        self.sim.advance(then)
 
     # ---- what must hold
 
@@ -188,24 +200,9 @@ class SchedulerMachine(RuleBasedStateMachine):
         if not hasattr(self, "sim"):
             return
         sim = self.sim
-        target(float(sim.store.last_id()), label="entries")
-        sim.end_faults()
-        if not sim.up:
-            sim.restart()
-        sim.check()
-        for name in sim.store.job_names():
-            sim.add_job(name, enabled=False)
-        for _ in range(QUIET_STEPS):
-            if not sim.store.busy_jobs():
-                break
-            sim.advance("10m")
-            sim.check()
-            sim.end_faults()  # what cannot be ended may have been started only now
-            if not sim.up:
-                sim.restart()  # it was an old one that has found out
-        assert not sim.store.busy_jobs(), f"never ended: {[run for run in sim.runs() if run.slot == 'held']}"
-        sim.advance("2m")
-        sim.check()
+        if currently_in_test_context():
+            target(float(sim.store.last_id()), label="entries")
+        self._until_quiet()
         before = [sim.store.state(name) for name in sim.store.streams()]
         sim.store.rebuild()
         assert [sim.store.state(name) for name in sim.store.streams()] == before
@@ -214,3 +211,23 @@ class SchedulerMachine(RuleBasedStateMachine):
             assert run.slot == "free", run
         assert not list(sim.world.everyone()), "a process is left"
         assert sim.life is None or sim.life.launcher.examining == 0, "a life lock is kept for nothing"
+
+    def _until_quiet(self) -> None:
+        sim = self.sim
+        self._end_faults()
+        for name in sim.store.job_names():
+            sim.add_job(name, enabled=False)
+        for _ in range(QUIET_STEPS):
+            sim.advance("10m")
+            sim.check()
+            if not sim.store.busy_jobs() and not list(sim.world.everyone()):
+                return
+            self._end_faults()  # what cannot be ended may have been started only now
+        raise AssertionError(
+            "\n".join(["never ends:", *(str(run) for run in sim.runs() if run.slot == "held"), *sim.world.trace])
+        )
+
+    def _end_faults(self) -> None:
+        self.sim.end_faults()
+        if not self.sim.up:
+            self.sim.restart()  # an old one, perhaps, that has found out that it is over

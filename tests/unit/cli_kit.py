@@ -220,9 +220,7 @@ class World:
         run = self._held(job)
         assert run.arming is not None
         self.launcher.alive.discard(run.arming.nonce)
-        self.decide(
-            job, Release(run.number, run.arming.nonce, Evidence.REPORT, self.clock.now().utc), Actor.SUPERVISOR
-        )
+        self.decide(job, Release(run.number, run.arming.nonce, Evidence.REPORT, self.clock.now().utc), Actor.SUPERVISOR)
 
     def fail_start(self, job: str, error: str) -> None:
         run = self.journal.state(job).open_runs[0]

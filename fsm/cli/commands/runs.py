@@ -10,11 +10,11 @@ from fsm.cli.lookup import known_job, stream_of
 from fsm.cli.output import colour_of
 from fsm.cli.runjson import run_json
 from fsm.cli.tables import Cell, Column, Painted
-from fsm.cli.times import local, read_time, zone_name
+from fsm.cli.times import local, read_time, span, zone_name
 from fsm.cli.words import how, took
 from fsm.instants import DAY, Instant
 from fsm.model.run import Run
-from fsm.model.states import State
+from fsm.model.states import Reason, State
 from fsm.ports import RunQuery
 
 MOST = 1_000_000
@@ -85,9 +85,12 @@ def run_row(run: Run, now: Instant) -> list[Cell]:
         f"{local(run.queued_at):%H:%M:%S}" if now - run.queued_at < DAY else f"{local(run.queued_at):%Y-%m-%d %H:%M}"
     )
     why = how(run) + (" slot held" if run.state.terminal and run.slot == "held" else "")
-    return [run.id, Painted(run.state, colour), why.strip(), str(run.cause), queued, took(run), _error(run)]
+    length = took(run) or span(now - (run.started_at if run.started_at is not None else run.queued_at))
+    return [run.id, Painted(run.state, colour), why.strip(), str(run.cause), queued, length, _error(run)]
 
 
 def _error(run: Run) -> str:
     """The first line of its error, where the reason does not say it all."""
+    if run.reason in (Reason.RUN_TIMEOUT, Reason.QUEUE_TIMEOUT):
+        return ""
     return (run.error or "").split("\n", 1)[0]

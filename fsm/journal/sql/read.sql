@@ -46,6 +46,9 @@ SELECT next_due FROM jobs WHERE job = ?
 -- name: busy_jobs
 SELECT job FROM runs WHERE ended_at IS NULL UNION SELECT job FROM jobs WHERE slot IS NOT NULL ORDER BY 1
 
+-- name: last_numbers
+SELECT job, last_number FROM jobs WHERE last_number > 0
+
 -- name: run
 SELECT * FROM run_rows WHERE job = ? AND number = ?
 

@@ -76,7 +76,9 @@ def every_slot_is_freed(now: Standing) -> Iterator[str]:
 def every_tick_has_an_answer(now: Standing) -> Iterator[str]:
     """Every tick is accounted for: up to the scheduler's last turn, each has its answer, written or deferred."""
     scheduler, until = now.scheduler, now.turned_utc
-    if scheduler is None or until is None or not _calm(now, SETTLE_WITHIN + now.slack_us) or now.faulty_store:
+    if scheduler is None or until is None or now.pending or now.faulty_store:
+        return
+    if not _calm(now, SETTLE_WITHIN + now.slack_us):
         return
     for stream in now.witness.streams.values():
         table, after = stream.table, stream.answered_to

@@ -1,0 +1,130 @@
+"""``cronfsm verify``: is the journal whole, and is everything in it allowed?"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from fsm.cli.context import Session
+from fsm.cli.exits import Exit
+from fsm.cli.group import Command
+from fsm.cli.tables import plain
+from fsm.errors import BadValue
+
+if TYPE_CHECKING:
+    from fsm.journal.verify import Violation
+
+SHOWN = 100
+"""Violations that are shown: who has a hundred needs no more to know that something is wrong."""
+
+MAX_LINE = 64 << 20
+"""Bytes of one exported entry; the longest that is ever written is a hundredth of it."""
+
+_SQLITE = b"SQLite format 3\x00"
+
+
+@click.command(
+    "verify",
+    cls=Command,
+    examples=[
+        "cronfsm verify",
+        "cronfsm journal --json | cronfsm verify -",
+        "cronfsm verify backup-of-a-journal.jsonl",
+    ],
+)
+@click.argument("file", metavar="[FILE|-]", required=False)
+@click.pass_obj
+def verify_command(session: Session, file: str | None) -> int:
+    """Check the journal: hash chain, legality of every transition, invariants, and that the projection fits.
+
+    FILE is an exported journal (JSON Lines, see cronfsm journal --json; - for stdin) or another journal.db. Without it,
+    the data folder's own is checked, also while a scheduler is up. The exit code is 1 where anything is wrong.
+    """
+    checked = _Checked()
+    found = list(islice(_violations(session, file, checked), SHOWN + 1))
+    more = len(found) > SHOWN
+    found = found[:SHOWN]
+    where = session.folder_path if file is None else "stdin" if file == "-" else file
+    if session.as_json:
+        session.output.document(
+            {
+                "ok": not found,
+                "journal": where,
+                "entries": checked.entries,
+                "violations": [_json(violation) for violation in found],
+                "more": more,
+            }
+        )
+    elif not found:
+        session.output.text(f"{checked.entries:,} entries in {where}: nothing is wrong.")
+    else:
+        lines = [plain(str(violation)) for violation in found]
+        many = (
+            f"More than {SHOWN} things are" if more else "1 thing is" if len(found) == 1 else f"{len(found)} things are"
+        )
+        session.output.text("\n".join([*lines, f"{many} wrong in {where}."]))
+    return Exit.FAILED if found else Exit.DONE
+
+
+class _Checked:
+    """How many entries were looked at."""
+
+    entries = 0
+
+    def count(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        for line in lines:
+            self.entries += 1 if line.strip() else 0
+            yield line
+
+
+def _violations(session: Session, file: str | None, checked: _Checked) -> Iterator[Violation]:
+    from fsm.journal.verify import verify_lines
+    from fsm.journal.verify_store import verify_journal
+
+    if file is None:
+        checked.entries = session.journal.last_id()
+        yield from verify_journal(session.journal)
+    elif file == "-":
+        yield from verify_lines(checked.count(_lines(sys.stdin.buffer)))
+    elif _is_sqlite(file):
+        from fsm.journal.sqlite import SqliteJournal
+
+        journal = SqliteJournal(file, read_only=True)
+        try:
+            checked.entries = journal.last_id()
+            yield from verify_journal(journal)
+        finally:
+            journal.close()
+    else:
+        with open(file, "rb") as opened:
+            yield from verify_lines(checked.count(_lines(opened)))
+
+
+def _is_sqlite(file: str) -> bool:
+    with open(file, "rb") as opened:
+        return os.path.isfile(file) and opened.read(len(_SQLITE)) == _SQLITE
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    number = 0
+    while line := file.readline(MAX_LINE + 1):
+        number += 1
+        if len(line) > MAX_LINE:
+            raise BadValue(f"line {number} is longer than {MAX_LINE >> 20} MiB: this is no exported journal")
+        yield line
+
+
+def _json(violation: Violation) -> dict[str, object]:
+    return {
+        "requirement": violation.requirement,
+        "why": violation.why,
+        "job": violation.job,
+        "seq": violation.seq,
+        "entry": violation.id,
+        "line": violation.line,
+    }

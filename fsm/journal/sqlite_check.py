@@ -1,0 +1,50 @@
+"""What is wrong with a journal's file, apart from its entries: SQLite's own check, the schema, counts."""
+
+from __future__ import annotations
+
+import apsw
+
+from fsm.journal.sqlite_store import Store
+from fsm.journal.statements import sql_file
+
+MAX_SENTENCES = 100
+"""A file that is damaged in a hundred places is described well enough."""
+
+
+def damage(store: Store) -> list[str]:
+    """One sentence for each thing that is wrong. Costs a pass over the file."""
+    found = [text for (text,) in store.execute(f"PRAGMA quick_check({MAX_SENTENCES})") if text != "ok"]
+    return found + _schema(store) + _counts(store)
+
+
+def _schema(store: Store) -> list[str]:
+    """The rules in the file are this version's: no table, index or trigger is missing, changed, or one too many."""
+    scratch = apsw.Connection(":memory:")
+    try:
+        scratch.execute(sql_file("schema"))
+        wanted = _objects(scratch)
+    finally:
+        scratch.close()
+    there = _objects(store.connection)
+    found = [f"the {kind} {name} is missing" for kind, name in wanted if (kind, name) not in there]
+    found += [
+        f"the {kind} {name} is not as this version makes it"
+        for (kind, name), text in wanted.items()
+        if there.get((kind, name), text) != text
+    ]
+    return found + [
+        f"the trigger {name} is none of ours"
+        for kind, name in there
+        if kind == "trigger" and (kind, name) not in wanted
+    ]
+
+
+def _objects(connection: apsw.Connection) -> dict[tuple[str, str], str]:
+    rows = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+    return {(str(kind), str(name)): str(text) for kind, name, text in rows}
+
+
+def _counts(store: Store) -> list[str]:
+    runs = store.execute("SELECT count(*) FROM runs").get
+    queued = store.execute("SELECT count(*) FROM entries WHERE trigger = 'queue'").get
+    return [f"the projection has {runs} runs, and {queued} were queued; rebuilding it helps"] if runs != queued else []
