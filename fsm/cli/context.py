@@ -156,7 +156,7 @@ class Session:
             clock=self.clock,
             stopper=stopper,
             poke=self.poke,
-            numbers=lambda job: max(self.folder.run_numbers(job), default=0),
+            numbers=None if self._given else lambda job: max(self.folder.run_numbers(job), default=0),
             actor=actor or Actor.CLI,
         )
 

@@ -16,6 +16,7 @@ from fsm.model.entries import (
     JobPut,
     JobRemoved,
     JobResumed,
+    NumbersTaken,
     Queued,
     Refused,
     Released,
@@ -39,6 +40,10 @@ def entry_line(entry: Entry) -> str:
 
 def _put(body: JobPut, _: str) -> str:
     return f"defined as version {body.version}, from {body.source}"
+
+
+def _numbers(body: NumbersTaken, _: str) -> str:
+    return f"numbers up to {body.up_to} belong to runs that this journal does not know"
 
 
 def _queued(body: Queued, _: str) -> str:
@@ -100,6 +105,7 @@ _SAY: dict[type[object], Callable[[Any, str], str]] = {
     JobPaused: _always("paused"),
     JobResumed: _always("resumed"),
     JobRemoved: _always("removed"),
+    NumbersTaken: _numbers,
     Queued: _queued,
     Started: _started,
     Ended: _ended,

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from itertools import islice
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -29,7 +30,7 @@ from fsm.ports import Clock, RunQuery
 SHOWN = 12
 """Open runs that are shown at once, so that a small terminal has room for events, too."""
 
-NEXT_SHOWN = 3
+NEXT_SHOWN, NEXT_READ = 3, 20  # some that are read may be past, because a run is in their way
 REFRESHES_PER_S = 4
 
 _ANSI = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36}
@@ -90,7 +91,7 @@ class LiveView(AbstractContextManager[tuple[Callable[[LifecycleEvent], None], Ca
             if newest != self._seen:
                 self._open = self._journal.runs(RunQuery(states=OPEN, limit=SHOWN + 1))
                 due = self._journal.due_times()
-                self._due = [pair for pair, _ in zip(due, range(NEXT_SHOWN), strict=False)]
+                self._due = list(islice(due, NEXT_READ))
                 self._seen = newest
         except StoreError:
             return
@@ -122,5 +123,7 @@ def _runs_table(runs: list[Run], now: Instant) -> RenderableType:
 
 
 def _footer(due: list[tuple[str, Instant]], now: Instant) -> Text:
-    words = ", ".join(f"{job} {local(at):%H:%M:%S} ({relative(at, now)})" for job, at in due)
-    return Text(f"Next: {words or 'nothing is due'}.  Ctrl-C stops the scheduler; what runs goes on.", style="dim")
+    # What is past has no answer yet because a run is in the way: nothing that one would wait for.
+    coming = [f"{job} {local(at):%H:%M:%S} ({relative(at, now)})" for job, at in due if at > now][:NEXT_SHOWN]
+    lines = f"Next: {', '.join(coming) or 'nothing'}\nCtrl-C stops the scheduler; what runs goes on."
+    return Text(lines, style="dim", no_wrap=True, overflow="ellipsis")

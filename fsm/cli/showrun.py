@@ -7,6 +7,7 @@ from fsm.cli.context import Session
 from fsm.cli.entrytext import entry_line
 from fsm.cli.runjson import instant, run_json
 from fsm.cli.times import relative, span, stamp, stamp_ms
+from fsm.cli.unrecorded import unrecorded
 from fsm.cli.words import CAUSE_TEXT, about_size, facts_text, how, quoted, slot_phrase
 from fsm.instants import Instant
 from fsm.model.entries import Entry
@@ -21,6 +22,7 @@ def show_run(session: Session, run: Run) -> None:
     entries = list(session.journal.entries(job=run.job, run=run.number, limit=MOST_ENTRIES))
     folder = session.folder.run_folder(run.job, run.number)
     total, kept = sizes(folder)
+    beyond = unrecorded(session, run)
     if session.as_json:
         session.output.document(
             {
@@ -30,6 +32,7 @@ def show_run(session: Session, run: Run) -> None:
                 "run_by": instant(run.run_by.utc) if run.run_by is not None else None,
                 "reap_by": instant(run.reap_by.utc) if run.reap_by is not None else None,
                 "arming": _arming(run),
+                "unrecorded": beyond,
                 "output": {"bytes": total, "kept": kept, "folder": folder},
                 "transitions": [_transition(entry) for entry in entries],
             }
@@ -37,6 +40,7 @@ def show_run(session: Session, run: Run) -> None:
         return
     now = session.now()
     facts = [("Run", run.id), ("State", str(run.state) + (f" ({how(run)})" if how(run) else ""))]
+    facts += [("But", beyond)] if beyond is not None else []
     facts += _facts(run, now)
     facts.append(("Output", _output(run, total, kept)))
     session.output.text(facts_text(facts))

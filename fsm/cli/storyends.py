@@ -22,9 +22,9 @@ class Mend:
     why: str
 
 
-def ending_lines(story: Story, wrap: Wrap) -> Iterator[str]:
-    """The last lines of a story."""
-    for word, text in (("Now", now_text(story)), ("Next", next_text(story))):
+def ending_lines(story: Story, wrap: Wrap, unrecorded: str | None = None) -> Iterator[str]:
+    """The last lines of a story. `unrecorded`: what is known of the running run beyond the journal."""
+    for word, text in (("Now", now_text(story, unrecorded)), ("Next", next_text(story))):
         yield from wrap(f"{word + ':':<6} {text}", "", " " * 7)
     found = mends(story)
     wide = max((len(mend.command) for mend in found), default=0)
@@ -33,15 +33,14 @@ def ending_lines(story: Story, wrap: Wrap) -> Iterator[str]:
         yield f"{'' if place else 'To do:':<6} {mend.command:<{wide}}  # {mend.why}"
 
 
-def now_text(story: Story) -> str:
+def now_text(story: Story, unrecorded: str | None = None) -> str:
     """What the job does now."""
     now = story.now
     holder = story.holder.run if story.holder is not None else None
     if holder is not None and holder.state is State.RUNNING:
         since = span(now - (holder.started_at or holder.queued_at))
-        if story.reign is None and holder.run_by is not None and holder.run_by.utc < now:
-            had = f"{holder.id} had until {stamp(holder.run_by.utc)}"
-            return f"{had} and must be over; the next scheduler writes down how it ended."
+        if unrecorded is not None:
+            return f"{holder.id} is running, says the journal; {unrecorded}."
         until = f"; it is ended by {stamp(holder.run_by.utc)} at the latest" if holder.run_by is not None else ""
         return f"{holder.id} has been running for {since}{until}."
     if holder is not None:

@@ -8,8 +8,8 @@ from fsm.client.explain import Answer, Changed, Denied, Life, Pending, Ran, Stor
 from fsm.client.reigns import Outage
 
 
-def story_json(story: Story) -> Json:
-    """All that ``explain`` knows."""
+def story_json(story: Story, unrecorded: str | None = None) -> Json:
+    """All that ``explain`` knows. `unrecorded`: what is known of the running run beyond the journal."""
     job = story.job
     return {
         "job": story.state.job,
@@ -20,7 +20,8 @@ def story_json(story: Story) -> Json:
         "earlier": story.earlier,
         "answers": [_answer(answer, story.state.job) for answer in story.answers],
         "pending": None if story.pending is None else _pending(story.pending),
-        "now": now_text(story),
+        "now": now_text(story, unrecorded),
+        "unrecorded": unrecorded,
         "next": next_text(story),
         "next_due": instant(story.next_due),
         "mend": [{"command": mend.command, "why": mend.why} for mend in mends(story)],

@@ -24,16 +24,16 @@ _WIDTH = 100
 """Cells of a line where nobody says how many there are."""
 
 
-def story_text(story: Story, output: Output) -> str:
-    """The whole story."""
-    return "\n".join(_Teller(story, output).lines())
+def story_text(story: Story, output: Output, unrecorded: str | None = None) -> str:
+    """The whole story. `unrecorded`: what is known of the running run beyond the journal."""
+    return "\n".join(_Teller(story, output, unrecorded).lines())
 
 
 class _Teller:
     """Tells one story. The life of a blocker is told once; after that it is only named."""
 
-    def __init__(self, story: Story, output: Output) -> None:
-        self.story, self.output = story, output
+    def __init__(self, story: Story, output: Output, unrecorded: str | None) -> None:
+        self.story, self.output, self._unrecorded = story, output, unrecorded
         self.width = min(output.look.room or _WIDTH, _WIDTH)
         self._told: set[int] = set()
 
@@ -46,11 +46,16 @@ class _Teller:
         for answer in self.story.answers:
             yield from self._answer(answer)
         pending = self.story.pending
-        if pending is not None and (self.story.at is None or pending.first <= self.story.at <= pending.last):
+        if pending is not None and (self.story.at is None or self._pends(self.story.at)):
             yield from self._pending(pending)
         if self.story.answers or pending is not None:
             yield ""
-        yield from ending_lines(self.story, self.wrap)
+        yield from ending_lines(self.story, self.wrap, self._unrecorded)
+
+    def _pends(self, at: Instant) -> bool:
+        """Whether that time has no answer yet."""
+        pending = self.story.pending
+        return pending is not None and pending.first <= at <= pending.last
 
     def wrap(self, text: str, indent: str = "    ", more: str | None = None) -> list[str]:
         """The text in lines that fit, each indented."""
@@ -83,11 +88,15 @@ class _Teller:
         first = self.story.answers[0] if self.story.answers else None
         if at > self.story.now:
             yield f"{stamp(at)} is still to come" + (", and a scheduled time of it." if after == at else ".")
-        elif not _answers(first, at) and before != at:
+        elif not _answers(first, at) and not self._pends(at):
             near = [f"{stamp(due)} {word}" for due, word in ((before, "before"), (after, "after")) if due is not None]
             by = f" (by its present schedule it is due {', '.join(near)})" if near else ""
-            yield from self.wrap(f"{stamp(at)} is no scheduled time of it{by}.", "")
-            yield "Its last answer before that:" if first is not None else "The journal has no answer before that."
+            text = f"{stamp(at)} was no scheduled time of it" + ("" if before == at else by)
+            yield from self.wrap(f"{text}.", "")
+            if first is not None:
+                yield "What the journal says last before that:"
+            elif self.story.begins is not None:
+                yield f"Its journal begins {stamp(self.story.begins.at)} #{self.story.begins.entry}."
 
     # ---- answers
 

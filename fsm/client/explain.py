@@ -145,6 +145,7 @@ class Story:
     waiting: Life | None  # the run that is queued
     at: Instant | None = None
     around: tuple[Instant | None, Instant | None] = field(default=(None, None))  # due times about `at`
+    begins: Step | None = None  # the first entry of the stream, where nothing in it is as old as `at`
 
     @property
     def job(self) -> Job | None:
@@ -178,7 +179,14 @@ def explain(journal: Journal, job: str, now: Moment, *, served: bool, window: Wi
         lives.of(queued.number) if queued is not None else None,
         window.at,
         _around(state, window.at),
+        None if answers or window.at is None else _begin(journal, job),
     )
+
+
+def _begin(journal: Journal, job: str) -> Step | None:
+    for entry in journal.entries(job=job, limit=1):
+        return Step(str(entry.kind), entry.at, entry.at, entry.id)
+    return None
 
 
 _ANSWERS = (Queued, Refused, JobPut, JobPaused, JobResumed, JobRemoved)
@@ -210,7 +218,8 @@ def _choose(entries: Iterable[Entry], window: Window, state: JobState, now: Inst
     if window.number is not None:
         return [e for e in entries if isinstance(e.body, Queued) and e.run == window.number][:1], False
     if window.at is not None:
-        answered = window.at <= (now if state.accounted_to is None else state.accounted_to)
+        due = next_due(state)  # the first time without an answer
+        answered = window.at <= now and (due is None or window.at < due)
         return (_at(entries, window.at) if answered else []), False  # else it is pending, or still to come
     since = now - DAY if window.since is None else window.since
     chosen: list[Entry] = []

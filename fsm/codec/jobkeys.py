@@ -114,7 +114,7 @@ def _checked(attribute: Attribute[Any], from_file: bool) -> Callable[[Any, Any],
         if from_file and key in _DURATIONS and not isinstance(value, str):
             raise BadValue(f"{shown(value)} is not a duration (say 90s, 15m, 2h or 1d)")
         if from_file and key == "env" and not isinstance(value, dict):
-            raise BadValue(f"{shown(value)} is not a table (say {{ LANG = \"C\" }})")
+            raise BadValue(f'{shown(value)} is not a table (say {{ LANG = "C" }})')
         if isinstance(attribute.converter, Converter):
             raise TypeError(f"{key}: converters with arguments are not known here")
         read = attribute.converter(value) if attribute.converter else value

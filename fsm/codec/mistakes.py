@@ -81,6 +81,8 @@ def shown(value: object) -> str:
     match value:
         case bool():
             return "true" if value else "false"
+        case int() if value.bit_length() > 256:  # Python does not write numbers of many thousand digits
+            return "a huge number"
         case str():
             return f'"{value}"'
         case datetime() | date() | time():

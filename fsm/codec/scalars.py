@@ -45,7 +45,7 @@ def _whole_second(text: str) -> int:
     except ValueError:
         raise Unreadable(f"{text!r} is not an instant") from None
     if format_instant(us := (moment - _EPOCH) // _MICROSECOND)[:19] != text:  # it reads other forms, too
-        raise Unreadable(f"{text!r} is not in the form 2026-03-28T22:00:00")
+        raise Unreadable(f"{text!r} is not an instant in the form 2026-03-28T22:00:00")
     return us
 
 

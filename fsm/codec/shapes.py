@@ -51,6 +51,8 @@ class Shape(Generic[_T]):
         fields = attrs.fields(attrs.resolve_types(cast("Any", cls)))
         overrides: dict[str, Any] = {}  # Any: the generators take other keywords as well
         for field in fields:
+            if field.default is not None and _is_optional(field.type):
+                raise TypeError(f"{cls.__name__}.{field.name} may be None, and None is not its default")
             write, read = _hooks(_RETYPED.get((cls, field.name), field.type))
             overrides[field.name] = override(
                 rename=_RENAMED.get((cls, field.name)),
@@ -83,11 +85,15 @@ def shape(cls: type[_T]) -> Shape[_T]:
     return _SHAPES[cls]
 
 
+def _is_optional(kind: Any) -> bool:
+    return get_origin(kind) in (Union, UnionType) and NoneType in get_args(kind)
+
+
 def _hooks(kind: Any) -> tuple[_Write, _Read]:
     """Writer and reader of an attribute of this type."""
     if kind in _SCALARS:
         return _SCALARS[kind]
-    if get_origin(kind) in (Union, UnionType):
+    if _is_optional(kind):
         (kind,) = (part for part in get_args(kind) if part is not NoneType)
         return _hooks(kind)  # None is left out, and null is no value of the format
     if get_origin(kind) is tuple:

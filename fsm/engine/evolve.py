@@ -40,6 +40,7 @@ from fsm.model.stream import JobState
 
 Record = Draft | Entry
 _TICKS = frozenset({Cause.SCHEDULE, Cause.CATCH_UP})
+_NO_VERDICTS = frozenset({Trigger.QUEUE, Trigger.START})  # they have bodies of their own
 
 
 def evolve(state: JobState, record: Record) -> JobState:
@@ -209,6 +210,8 @@ def _started(state: JobState, record: Record, body: Started) -> JobState:
 
 
 def _ended(state: JobState, record: Record, body: Ended) -> JobState:
+    if body.trigger in _NO_VERDICTS:
+        raise _illegal(state, f"{body.trigger} is no verdict", "lifecycle")
     return _with(state, ended(state, _the_run(state, record), body), state.slot)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fsm.codec.entries import GENESIS
 from fsm.engine.due import next_due
 from fsm.engine.evolve import evolve, run_after
-from fsm.errors import Conflict, UnknownJob
+from fsm.errors import BadValue, Conflict, UnknownJob
 from fsm.instants import Instant
 from fsm.journal.sealing import Sealed, next_epoch, seal_draft
 from fsm.model.entries import Entry, JobPut, SchedulerUp
@@ -169,6 +169,8 @@ class MemoryJournal:
     ) -> Iterator[Entry]:
         """See the port. What is appended while one iterates may come along, or not."""
         source = self._entries
+        if run is not None and job is None:
+            raise BadValue("the entries of a run need its job, too")
         if job is not None:
             stream = self._streams.get(job)
             source = [] if stream is None else stream.entries

@@ -110,7 +110,7 @@ class Blocker:
     number: int
     state: State
     age_us: Duration  # since it was queued or started, whichever it is in
-    deadline: Instant | None
+    deadline: Instant | None = None
 
 
 @frozen(slots=True)

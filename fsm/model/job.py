@@ -113,7 +113,7 @@ def _flag(_: object, attribute: Attribute[bool], value: object) -> None:
 
 def _size(_: object, attribute: Attribute[int], value: int) -> None:
     if not 1 << 10 <= value <= 1 << 40:
-        raise BadValue(f"{attribute.alias} is {value} bytes, and not between 1KiB and 1TiB")
+        raise BadValue(f"{value} bytes is not between 1KiB and 1TiB")
 
 
 _Word = TypeVar("_Word", bound=StrEnum)

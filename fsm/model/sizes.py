@@ -17,7 +17,7 @@ _UNITS = {
     "gib": 1 << 30,
     "tib": 1 << 40,
 }
-_SIZE = re.compile(r"(\d{1,15})(?:\.(\d{1,15}))?\s*([kmgt]?i?b)?", re.IGNORECASE | re.ASCII)
+_SIZE = re.compile(r"(\d{1,20})(?:\.(\d{1,20}))?\s*([kmgt]?i?b)?", re.IGNORECASE | re.ASCII)
 _NAMES = ("TiB", "TB", "GiB", "GB", "MiB", "MB", "KiB", "KB")  # the largest first
 
 

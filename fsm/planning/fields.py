@@ -72,7 +72,7 @@ class Fields:
         times = self._count_days(day, last_day) * a_day
         if self._first_day(day) == day:
             times -= self._times_before(second)
-        if last_second and self._first_day(last_day) == last_day:
+        if self._first_day(last_day) == last_day:
             times += self._times_before(last_second)
         return times
 

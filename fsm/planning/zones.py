@@ -19,7 +19,7 @@ from fsm.errors import BadValue
 from fsm.instants import as_datetime
 
 _CHUNK_BITS = 25  # pieces are cut and kept in chunks of 2**25 s, a little over a year
-_STEP = 1 << 17  # s, 1.5 days. No zone changed its offset twice within 3.9 days, ever; a test holds the database to it
+_STEP = 1 << 17  # s, 1.5 days. No zone ever changed its offset twice within 3.9 days; a test holds the database to it
 _MEMORY = 4 * _STEP  # s before a chunk within which a step back of the clock (24 h at most) still matters
 _MAX_CHUNKS = 64  # kept per zone: two thirds of a century, far more than a schedule steps over at once
 
@@ -66,7 +66,7 @@ class Zone:
                 # Where the chunk begins within a piece, local time has passed all that lies before.
                 reached = max(high, begin + offset) if start < begin else high
                 pieces.append(Piece(max(start, begin), until, offset, reached))
-            high = max(high, until + offset)
+            high = until + offset  # the piece is longer than any step back before it
         if len(self._chunks) >= _MAX_CHUNKS:
             self._chunks.clear()
         self._chunks[number] = tuple(pieces)

@@ -7,13 +7,14 @@ import errno
 import os
 
 from fsm.supervise import mailbox
-from fsm.supervise.armingfile import ArmingFile
+from fsm.supervise.armingfile import ArmingFile, json_text
 from fsm.supervise.cgroup import Cgroup
 from fsm.supervise.locks import try_lock
 from fsm.supervise.processes import own_start
 from fsm.supervise.sent import SentOrder
 from fsm.supervise.waiting import Waiter, boot_us
 
+MAX_CGROUP = 1200  # bytes of JSON in the header; a longer path would not name the group any more
 _FIRST_PAUSE_US, _LONGEST_PAUSE_US = 1_000, 50_000  # flock can't be waited for beside other things: ask again
 
 
@@ -77,8 +78,9 @@ def _make_files(order: SentOrder, slot: int) -> Armed:
     file = None
     try:
         first = _make_folder(order.folder)
-        header = order.header + b',"pid":%d,"pid_start":%d,"in_cgroup":%b}'
-        file = ArmingFile(order.arming_file, header % (os.getpid(), pid_start, b"true" if cgroup else b"false"))
+        group = json_text(cgroup.path, MAX_CGROUP) if cgroup else "null"
+        last = b',"pid":%d,"pid_start":%d,"cgroup":%b}' % (os.getpid(), pid_start, group.encode("ascii"))
+        file = ArmingFile(order.arming_file, order.header + last)
         mailbox.create(order.mailbox)
         file.sync()
         _sync_folders(order.folder, 3 if first else 2)

@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 
-MAX_PATH = 800  # so that the path fits the header of an arming file
+MAX_PATH = 200  # characters, so that the path fits the header of an arming file whatever they are
 
 
 class Cgroup:
@@ -90,7 +90,7 @@ def find_parent(setting: str | None) -> str | None:
     if setting == "off":
         return None
     path = setting or _own_group()
-    if not path or len(path) > MAX_PATH - 100:
+    if not path or len(path) > MAX_PATH - 60:
         return None
     procs = os.path.join(path, "cgroup.procs")
     return path if os.access(path, os.W_OK | os.X_OK) and os.access(procs, os.W_OK) else None

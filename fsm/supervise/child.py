@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
 import signal
 import stat
 from typing import NoReturn
@@ -13,6 +14,7 @@ from fsm.supervise.cgroup import Cgroup
 from fsm.supervise.kernel import die_with_parent, set_mask
 
 _AT_FOLDER, _AT_PROGRAM, _AT_SETUP = b"d", b"p", b"s"
+_EXEC_WAIT_MS = 20
 _NOT_HERE = (errno.ENOENT, errno.ENOTDIR)  # look for the program further along PATH
 
 
@@ -54,7 +56,18 @@ def start(plan: Plan, keep: int, close: list[int], cgroup: Cgroup | None) -> Sta
     os.close(into_output)
     os.close(into_failed)
     os.set_blocking(failed, False)
+    _let_it_exec(failed)
     return Started(pid, output, failed)
+
+
+def _let_it_exec(failed: int) -> None:
+    """Until the child has become the command, each page that either touches is copied; it is a matter of a millisecond.
+
+    One that takes longer (a program on a slow disk) is not waited for: signals and deadlines must be heard.
+    """
+    poll = select.poll()
+    poll.register(failed, select.POLLIN)
+    poll.poll(_EXEC_WAIT_MS)
 
 
 def _become(

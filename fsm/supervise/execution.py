@@ -58,13 +58,14 @@ class Execution:
     def _start(self) -> bool:
         """S6, S7. If the process stops here: the kernel kills the command with it; the search finds the rest."""
         order, armed = self._order, self._armed
-        forked_at_boot_us = boot_us()
+        forked_at_boot_us, self._started_us = boot_us(), utc_us()
         try:
             started = child.start(self._plan, armed.slot, [armed.file.fd], armed.cgroup)
         except OSError as error:
+            self._started_us = None
             self._verdict = Verdict("fail", "start_failed", utc_us(), error=f"cannot fork: {error.strerror}")
             return False
-        self._main, self._failed, self._started_us = started.pid, started.failed, utc_us()
+        self._main, self._failed = started.pid, started.failed
         self._capture = Capture(started.output, order.folder, order.output_limit)
         self._waiter.add(started.output)
         self._waiter.add(started.failed)

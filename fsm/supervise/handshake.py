@@ -75,12 +75,11 @@ def make_order(
         "nonce": order.nonce,
         "data_id": folder.id,
         "boot_id": boot_id,
-        "cgroup": cgroup,
         "home": home,
     }
     return SentOrder(
         nonce=order.nonce.encode("ascii"),
-        header=json.dumps(header, separators=(",", ":")).encode("ascii")[:-1].replace(b"%", b"%%"),
+        header=json.dumps(header, separators=(",", ":")).encode("ascii")[:-1],
         folder=folder.run_folder(order.job, order.number),
         arming_file=folder.arming_file(order.job, order.number, order.nonce),
         mailbox=folder.mailbox(order.job, order.number, order.nonce),

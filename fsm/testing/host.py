@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from fsm.errors import Fenced, JournalFull, StoreError
 from fsm.instants import SECOND, Duration, Instant, parse_duration, parse_instant
 from fsm.journal.memory import MemoryJournal
-from fsm.ports import Appended, Journal
+from fsm.ports import Journal
 from fsm.testing import invariants as invariants  # registers the laws
 from fsm.testing.behaviours import Behaviour, succeed
 from fsm.testing.interruptions import Crash, crash
@@ -138,7 +138,15 @@ class Host:
             self._as_process(life, lambda: life.scheduler.end("restart"))
             self._end(life, "the scheduler ends in good order")
         self.advance(after)
-        new = Life(self.world, self.store, self.behaviour, self.max_running, self._before_append, self._appended)
+        new = Life(
+            self.world,
+            self.store,
+            self.behaviour,
+            self.max_running,
+            self._before_append,
+            self.witness.appended,
+            self.witness.rejected,
+        )
         self._lives.append(new)
         self._calm_since = self.world.t
         self.world.note(f"a scheduler begins (process {len(self._lives)})")
@@ -272,9 +280,6 @@ class Host:
             self._failing = max(self._failing - 1, 0)
             self._calm_since = self.world.t
             raise JournalFull("the simulated disk")
-
-    def _appended(self, results: Sequence[Appended]) -> None:
-        self.witness.appended(results)
 
     def check(self) -> None:
         """Raise AssertionError, with what happened, if any law was ever broken or is now.

@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
+from fsm.errors import IllegalEntry
 from fsm.ports import Append, Appended, Journal
 
 _Port = TypeVar("_Port")
@@ -91,14 +92,23 @@ def journal_of(
     interruptions: Interruptions,
     before: Callable[[], None],
     appended: Callable[[Sequence[Appended]], None],
+    rejected: Callable[[IllegalEntry], None],
 ) -> Journal:
-    """The journal as one process sees it. `before` comes before each append is tried, `appended` right after one that
-    was committed; the point after it comes when the process has been told of the commit, or not."""
+    """The journal as one process sees it.
+
+    `before` comes before each append is tried, `appended` right after one that was committed, `rejected` where an
+    entry could not follow, which is nobody's fault but the decider's. The point after an append comes when its process
+    has been told of the commit, or not.
+    """
 
     def append(batch: Sequence[Append], *, epoch: int | None = None) -> list[Appended]:
         interruptions.point()
         before()
-        results = journal.append(batch, epoch=epoch)
+        try:
+            results = journal.append(batch, epoch=epoch)
+        except IllegalEntry as error:
+            rejected(error)
+            raise
         appended(results)
         interruptions.point()
         return results

@@ -7,7 +7,7 @@ it is lost when the scheduler dies; the supervisors see their pipes close.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from fsm.instants import SECOND, Deadline
 from fsm.model.facts import (
@@ -65,6 +65,7 @@ class SimLauncher:
         self._watched: set[str] = set()
         self.closed = False
         self.examining = 0  # life locks that are kept
+        self.between: Callable[[], None] = lambda: None  # comes between life lock and report
         world.listeners.append(self.changed)
 
     # ---- the port
@@ -127,9 +128,14 @@ class SimLauncher:
     def examine(self, execution: Execution) -> SimExamination:
         """The life lock first, then the report: what ends in between is seen alive, never lost."""
         alive = self.life_locked(execution)
-        self.world.spend(Step.LOOK)
+        self.look()
         report, unreadable = self.read_report(execution)
         return SimExamination(Finding(alive, report, unreadable), self)
+
+    def look(self) -> None:
+        """Time passes, and anything may happen, between one look and the next."""
+        self.between()
+        self.world.spend(Step.LOOK)
 
     def life_locked(self, execution: Execution) -> bool:
         """Whether its supervisor holds its life lock."""
@@ -219,14 +225,6 @@ class SimLauncher:
     def _arrives(self, fact: Fact) -> None:
         if not self.closed:
             self._facts.append(fact)
-
-    def numbers(self) -> Mapping[str, int]:
-        """See the port. The simulated disk holds nothing that the journal does not know."""
-        return {}
-
-    def armings(self, job: str, number: int) -> Sequence[Execution]:
-        """See the port. As above: none."""
-        return []
 
     def arming(self, job: str) -> list[str]:
         """Nonces of the armings of a job that are under way: neither told to go nor taken back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from fsm.errors import IllegalEntry
 from fsm.instants import Instant
 from fsm.model.events import LifecycleEvent
 from fsm.ports import Appended, Journal
@@ -38,13 +39,15 @@ class Life:
         max_running: int,
         before_append: Callable[[], None],
         appended: Callable[[Sequence[Appended]], None],
+        rejected: Callable[[IllegalEntry], None],
     ) -> None:
         self.world = world
         self.interruptions = Interruptions()
         self.launcher = SimLauncher(world, behaviour)
+        self.launcher.between = self.interruptions.point
         self.publisher = _Publisher()
         self.scheduler = Scheduler(
-            journal_of(journal, self.interruptions, before_append, appended),
+            journal_of(journal, self.interruptions, before_append, appended, rejected),
             world,
             self.interruptions.wrap(self.launcher, LAUNCHER_EFFECTS),
             self.interruptions.wrap(self.publisher, PUBLISHER_EFFECTS),

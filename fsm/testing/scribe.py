@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from fsm.instants import HOUR, MINUTE, SECOND, Deadline, Duration, Instant, Moment, parse_instant
 from fsm.model.entries import (
     Body,
@@ -103,12 +105,8 @@ class Scribe:
 
     def queued(self, job: str, **changes: Any) -> Queued:
         """The body of a manual run's first entry."""
-        fields = {
-            "cause": Cause.MANUAL,
-            "version": self.journal.state(job).version,
-            "start_by": Deadline.after(self.now(), HOUR),
-        }
-        return Queued(**(fields | changes))
+        version = self.journal.state(job).version
+        return attrs.evolve(Queued(Cause.MANUAL, version, Deadline.after(self.now(), HOUR)), **changes)
 
     def start(self, job: str, number: int, **changes: Any) -> Arming:
         """The run executes from here on. `changes` are fields of `Started`."""
@@ -119,16 +117,8 @@ class Scribe:
     def started(self, number: int, **changes: Any) -> Started:
         """The body of a start; the arming's nonce follows from the number."""
         arming = Arming(f"{number:016x}", BOOT, 1000 + number, 2000 + number)
-        return Started(
-            **(
-                {
-                    "arming": arming,
-                    "run_by": Deadline.after(self.now(), HOUR),
-                    "reap_by": Deadline.after(self.now(), HOUR + MINUTE),
-                }
-                | changes
-            )
-        )
+        run_by, reap_by = Deadline.after(self.now(), HOUR), Deadline.after(self.now(), HOUR + MINUTE)
+        return attrs.evolve(Started(arming, run_by, reap_by), **changes)
 
     def end(self, job: str, number: int, state: State = State.SUCCEEDED, **changes: Any) -> Entry:
         """A verdict on a running run. `changes` are fields of `Ended`."""
@@ -146,13 +136,12 @@ class Scribe:
 
     def released(self, number: int, **changes: Any) -> Released:
         """The body of a release, by the arming that `start` made."""
-        return Released(**({"nonce": f"{number:016x}", "evidence": Evidence.REPORT} | changes))
+        return attrs.evolve(Released(f"{number:016x}", Evidence.REPORT), **changes)
 
     def refuse(self, job: str, reason: RefusalReason = RefusalReason.MISSED, **changes: Any) -> Entry:
         """A tick, a minute from now, gets the answer no."""
         tick = Instant(self.now().utc + Duration(MINUTE))
-        fields = {"reason": reason, "cause": Cause.SCHEDULE, "count": 1, "first": tick, "last": tick}
-        return self.write(job, Refused(**(fields | changes))).entries[0]
+        return self.write(job, attrs.evolve(Refused(reason, Cause.SCHEDULE, 1, tick, tick), **changes)).entries[0]
 
     def run_through(self, job: str, state: State = State.SUCCEEDED) -> Run:
         """A whole run, from the queue to the free slot, and its verdict."""

@@ -55,8 +55,9 @@ class Simulation(Host):
     ) -> None:
         super().__init__(start, seed, max_running=max_running, journal=journal)
         self.client_interruptions = Interruptions()
-        journal = journal_of(self.store, self.client_interruptions, lambda: None, self._appended)
-        launcher = self.client_interruptions.wrap(SimLauncher(self.world, self.behaviour), LAUNCHER_EFFECTS)
+        witness, points = self.witness, self.client_interruptions
+        journal = journal_of(self.store, points, lambda: None, witness.appended, witness.rejected)
+        launcher = points.wrap(SimLauncher(self.world, self.behaviour), LAUNCHER_EFFECTS)
         self.settler = Settler(journal, launcher, self.world, pause=self._pause, poke=self._poke)
         stopper = CarefulStopper(launcher, self.settler)
         self.engine = Engine(journal, clock=self.world, stopper=stopper, poke=self._poke, actor=Actor.CLI)

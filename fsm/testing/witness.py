@@ -84,6 +84,10 @@ class Witness:
             self.broken.append(f"{law}: {what}" + (f'\n      ("{said}")' if said else ""))
             self.world.note(f"!!! {law}: {what}")
 
+    def rejected(self, error: IllegalEntry) -> None:
+        """Somebody decided what the journal cannot hold; compare-and-set should have had him decide again."""
+        self.wrong("the_journal_folds", str(error))
+
     def appended(self, results: Sequence[Appended]) -> None:
         """Entries were committed."""
         for result in results:

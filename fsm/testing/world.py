@@ -65,6 +65,7 @@ class World:
         self.random = random.Random(seed)
         self._start = start
         self._wall = int(start)  # what the wall clock said at t = 0, as it is set now
+        self._highest = int(start)
         self._booted_at = -10 * MINUTE
         self.boots = 1
         self.witness: Witness | None = None
@@ -91,6 +92,11 @@ class World:
         return Instant(self._wall + self.t)
 
     @property
+    def highest(self) -> Instant:
+        """The most that the wall clock has ever said."""
+        return Instant(max(self._highest, self.utc))
+
+    @property
     def boot_id(self) -> str:
         """The name of this boot."""
         return f"boot-{self.boots}"
@@ -105,6 +111,7 @@ class World:
 
     def jump(self, us: int) -> None:
         """Set the wall clock; nothing else moves."""
+        self._highest = self.highest
         self._wall += us
         self.note(f"the wall clock jumps by {us / 1e6:+g} s")
 

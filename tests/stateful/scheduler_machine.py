@@ -28,9 +28,12 @@ class SchedulerMachine(RuleBasedStateMachine):
         first=job_keys(),
         second=job_keys(),
         runs=scripts(),
+        lags=st.dictionaries(STEPS, LAGS, max_size=3),
     )
-    def begin(self, seed, max_running, first, second, runs):
+    def begin(self, seed, max_running, first, second, runs, lags):
         self.sim = Simulation(seed=seed, max_running=max_running)
+        for step, by in lags.items():
+            self.sim.lag(step, by)
         self.define("a", first, runs, "0s")
         self.define("b", second, runs, "0s")
 
@@ -123,11 +126,11 @@ class SchedulerMachine(RuleBasedStateMachine):
     @rule(
         at=POINTS,
         name=NAMES,
-        what=st.sampled_from(["request", "cancel", "pause", "resume", "kill", "mute"]),
+        what=st.sampled_from(["cancel", "request", "pause", "resume", "kill", "mute", "1s", "10s", "1m"]),
         then=MOMENTS,
     )
-    def somebody_else(self, at, name, what, then):
-        """A client appends, or a supervisor ends, between any two steps of a turn."""
+    def meanwhile(self, at, name, what, then):
+        """A client appends, a supervisor ends, or time passes, between any two steps of a turn."""
         acts: dict[str, Callable[[], object]] = {
             "request": lambda: self._request(name),
             "cancel": lambda: self._cancel(name),
@@ -136,7 +139,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             "kill": lambda: self.sim.kill_supervisor(name),
             "mute": lambda: self.sim.mute_supervisor(name),
         }
-        self.sim.interrupt(at, acts[what])
+        self.sim.interrupt(at, acts.get(what, lambda: self.sim.advance(what)))
         self.sim.advance(then)
 
     # ---- the machine

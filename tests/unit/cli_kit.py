@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -70,6 +70,7 @@ class FakeLauncher:
     killed: list[str] = field(factory=list)
     searched: list[str] = field(factory=list)
     looks: list[Looked] = field(factory=list)
+    meanwhile: Callable[[], None] | None = None  # happens right after a look
     _facts: list[Fact] = field(factory=list)
 
     def arm(self, order: Order) -> None:
@@ -101,6 +102,8 @@ class FakeLauncher:
         nonce = execution.arming.nonce
         look = Looked(Finding(nonce in self.alive, self.reports.get(nonce), nonce in self.unreadable))
         self.looks.append(look)
+        if self.meanwhile is not None:
+            self.meanwhile()
         return look
 
     def search(self, execution: Execution) -> None:
@@ -112,6 +115,12 @@ class FakeLauncher:
     def kill(self, execution: Execution) -> None:
         self.killed.append(execution.arming.nonce)
         self.alive.discard(execution.arming.nonce)
+
+    def numbers(self) -> Mapping[str, int]:
+        return {}
+
+    def armings(self, job: str, number: int) -> Sequence[Execution]:
+        return ()
 
     def facts(self) -> Sequence[Fact]:
         facts, self._facts = self._facts, []
@@ -159,7 +168,7 @@ class World:
 
     def json(self, *arguments: str) -> Any:
         """The one JSON document of a command."""
-        return json.loads(self.ok(*arguments, "--json"))
+        return json.loads(self.ok("--json", *arguments))
 
     # ---- a scheduler
 

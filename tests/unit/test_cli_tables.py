@@ -5,7 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsm.cli.entrytext import _SAY
 from fsm.cli.tables import Column, Look, Painted, cut, plain, table, width
+from fsm.model.entries import KIND_OF
 
 COLUMNS = [Column("JOB", floor=6), Column("STATE"), Column("TOOK", right=True)]
 ROWS = [["backup-of-everything", "succeeded", "12s"], ["a", "failed", "1h 12m"]]
@@ -41,6 +43,10 @@ def test_a_name_cannot_turn_the_terminal_round() -> None:
     assert plain("a\x1b[31mb\rc\n\u202e") == "a\\x1b[31mb\\rc\\n\\u202e"
     assert plain("名前 ü") == "名前 ü"
     assert table([Column("JOB")], [["a\nb"]], Look()) == ["JOB", "a\\nb"]
+
+
+def test_every_kind_of_entry_has_its_sentence() -> None:
+    assert set(_SAY) == set(KIND_OF)
 
 
 @given(st.text(alphabet="ab名前é\u0301", max_size=20), st.integers(1, 12))

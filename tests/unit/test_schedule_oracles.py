@@ -117,6 +117,12 @@ def near_a_change(draw: st.DrawFn, name: str) -> tuple[int, tuple[int, int, int]
     return change[0] - draw(st.integers(1, 36 * 3600)), change
 
 
+def whole_minutes(name: str, second: int, change: tuple[int, int, int] | None) -> bool:
+    """Whether the clocks there are ahead of UTC by whole minutes (Liberia's were not until 1972)."""
+    offsets = change[1:] if change else (zone(name).piece(second).offset,)
+    return all(offset % 60 == 0 for offset in offsets)
+
+
 def read(schedule: str, name: str = "UTC") -> Timetable:
     try:
         return timetable(schedule, name)
@@ -129,7 +135,7 @@ def read(schedule: str, name: str = "UTC") -> Timetable:
 def test_fixed_times_of_day_are_those_of_cronsim(data: st.DataObject, schedule: str, name: str) -> None:
     assume(not any(word.startswith("*") for word in schedule.split()[:2]))
     second, change = near_a_change(data.draw, name)
-    assume(change is None or (change[1] % 60 == 0 and change[2] % 60 == 0))
+    assume(whole_minutes(name, second, change))
     found = ours(read(schedule, name), second, TAKEN)
     oracle = Oracle(schedule, datetime.fromtimestamp(second, ZoneInfo(name)))
     assert found == [oracle.next_second() for _ in found]
@@ -168,7 +174,7 @@ def matches(oracle: CronSim, local: datetime) -> bool:
 def test_times_with_a_star_are_all_local_times_that_exist(data: st.DataObject, schedule: str, name: str) -> None:
     assume(any(word.startswith("*") for word in schedule.split()[:2]))
     second, change = near_a_change(data.draw, name)
-    assume(change is None or (change[1] % 60 == 0 and change[2] % 60 == 0))
+    assume(whole_minutes(name, second, change))
     oracle = CronSim(schedule, datetime(2000, 1, 1))
     until = second + 40 * 3600
     expected = [at for at, local in every_minute(second, until, name) if matches(oracle, local)]

@@ -13,7 +13,7 @@ from fsm.planning.timetables import CronTable
 ZONES = ["UTC", "Europe/Berlin", "Australia/Lord_Howe", "America/St_Johns", "Pacific/Apia", "Africa/Monrovia"]
 SCHEDULES = ["* * * * *", "*/7 * * * *", "0 * * * *", "30 2 * * *", "15,45 0-23 * * *", "*/20 2 * * *", "0 0 * * 1-5"]
 SCHEDULES += ["59 23 L * *", "0 12 1 * 5", "*/30 */15 2 * * *", "7 7 7-9 * * *", "0 0 29 2 *", "every 17m", "every 3d"]
-SCHEDULES += ["at 2011-12-30T10:00:00Z", "0 3 30 12 *", "30 23,0 * * *"]
+SCHEDULES += ["at 2011-12-30T10:00:00Z", "0 3 30 12 *", "30 23,0 * * *", "0 0-23 * * *", "0,30 0-3 * * *"]
 CHANGES = [  # an hour before a clock is changed, in one or more of the zones
     "2026-03-29T00:00:00Z",
     "2026-10-25T00:00:00Z",
@@ -33,6 +33,17 @@ def stepped(schedule: str, zone: str, after: int, until: int, anchor: Instant | 
     while (at := table.next_after(at, anchor)) is not None and at <= until:
         found.append(at)
     return Span(len(found), found[0], found[-1]) if found else None
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_span_over_a_change_is_what_stepping_finds(schedule: str) -> None:
+    for zone in ZONES:
+        for change in CHANGES:
+            for hours in (30, 2):
+                middle = parse_instant(change)
+                after, until = Instant(middle - hours * HOUR), Instant(middle + hours * HOUR)
+                found = timetable(schedule, zone).span(after, until)
+                assert found == stepped(schedule, zone, after, until, None), (zone, change)
 
 
 @given(

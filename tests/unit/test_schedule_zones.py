@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from datetime import datetime
+from datetime import datetime, timedelta, tzinfo
 from importlib.resources import files
 from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
@@ -13,7 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm.errors import BadValue
-from fsm.planning.zones import zone
+from fsm.instants import SECOND, Instant
+from fsm.planning.cron import read_cron
+from fsm.planning.timetables import CronTable, Span
+from fsm.planning.zones import Zone, zone
 
 DAY = 86_400
 names = st.sampled_from(sorted(available_timezones()))
@@ -64,6 +67,65 @@ def test_a_gap_and_a_repetition() -> None:
     autumn = berlin.piece(1_792_890_000)  # 2026-10-25T01:00:00Z
     assert (autumn.start, autumn.offset) == (1_792_890_000, 3600)
     assert autumn.high == autumn.start + 7200, "an hour of local time is repeated"
+
+
+class Turned(tzinfo):
+    """A zone whose clocks are turned once, by `by` seconds, at second `at`; before that they show UTC."""
+
+    def __init__(self, at: int, by: int) -> None:
+        self.at, self.by = at, timedelta(seconds=by)
+        self.turn = datetime(1970, 1, 1) + timedelta(seconds=at)
+
+    def fromutc(self, moment: datetime) -> datetime:
+        plain = moment.replace(tzinfo=None)
+        after = plain >= self.turn
+        local = plain + self.by if after else plain
+        return local.replace(tzinfo=self, fold=int(after and local < self.turn))
+
+    def utcoffset(self, moment: datetime | None) -> timedelta:
+        assert moment is not None
+        before = moment.replace(tzinfo=None) < self.turn and not moment.fold
+        return timedelta(0) if before else self.by
+
+    def dst(self, moment: datetime | None) -> timedelta:
+        return timedelta(0)
+
+    def tzname(self, moment: datetime | None) -> str:
+        return "TURNED"
+
+
+CHUNK = 1 << 25  # s; where one chunk of pieces ends and the next begins
+QUARTER = 900
+
+
+@pytest.mark.parametrize("by", [3600 - DAY, -7200, 3600, DAY - 3600])
+@pytest.mark.parametrize("before", [0, 1, QUARTER, 3600, 7200, DAY - QUARTER, DAY, 3 * DAY, -QUARTER, -3 * DAY])
+@pytest.mark.parametrize("schedule", ["0,15,30,45 0-23 * * *", "*/15 * * * *"])
+def test_a_change_at_the_seam_of_two_chunks_is_seen_from_both(by: int, before: int, schedule: str) -> None:
+    """Every quarter of an hour, fixed and not, against the rule done by hand: the latest local time shown so far."""
+    turn = 20 * CHUNK - before
+    begin, end = turn - 3 * DAY, turn + 3 * DAY
+    table = CronTable(read_cron(schedule), Zone("TURNED", Turned(turn, by)))  # type: ignore[arg-type]
+    fixed = "*/15" not in schedule
+    expected = []
+    shown = begin // QUARTER * QUARTER  # the latest local time so far
+    for second in range(begin + 1, end + 1):
+        local = second if second < turn else second + by
+        if second == turn and by > 0 and fixed:
+            expected.append(second)  # quarters were skipped; they are due now, together with one that is due now
+        elif local % QUARTER == 0 and (local > shown or not fixed):
+            expected.append(second)
+        if local % QUARTER == 0:
+            shown = max(shown, local)
+    found = []
+    at = Instant(begin * SECOND)
+    while (following := table.next_after(at)) is not None and following <= end * SECOND:
+        at = following
+        found.append(at // SECOND)
+    assert found == expected
+    assert table.span(Instant(begin * SECOND), Instant(end * SECOND)) == Span(
+        len(expected), Instant(expected[0] * SECOND), Instant(expected[-1] * SECOND)
+    )
 
 
 def test_the_database_changes_no_offset_twice_within_three_days() -> None:

@@ -8,6 +8,7 @@ from fsm.cli.context import Session
 from fsm.cli.group import Command
 from fsm.cli.lookup import known_job, known_run, stream_of
 from fsm.cli.times import read_time
+from fsm.cli.unrecorded import unrecorded
 from fsm.instants import Instant
 from fsm.model.stream import JobState
 
@@ -55,14 +56,15 @@ def explain_command(session: Session, target: str, at: str | None, since: str | 
         window = Window(since=_time(since, now), most=MOST)
     served = session.served()
     story = explain(session.journal, job, session.clock.now(), served=served is not None, window=window)
+    beyond = unrecorded(session, story.holder.run if story.holder is not None else None)
     if session.as_json:
         from fsm.cli.storyjson import story_json
 
-        session.output.document(story_json(story))
+        session.output.document(story_json(story, beyond))
     else:
         from fsm.cli.storytext import story_text
 
-        session.output.text(story_text(story, session.output))
+        session.output.text(story_text(story, session.output, beyond))
 
 
 def _known(session: Session, job: str) -> JobState:

@@ -25,7 +25,7 @@ def pause_command(session: Session, job: str) -> None:
     engine = session.engine()
     known_job(engine.journal, job)
     changed = engine.pause(job)
-    _answer(session, job, changed=changed, was="paused")
+    _answer(session, job, changed=changed, was="was paused already")
 
 
 @click.command("resume", cls=Command, examples=["cronfsm resume backup"])
@@ -36,7 +36,7 @@ def resume_command(session: Session, job: str) -> None:
     engine = session.engine()
     known_job(engine.journal, job)
     changed = engine.resume(job)
-    _answer(session, job, changed=changed, was="not paused")
+    _answer(session, job, changed=changed, was="is not paused")
 
 
 def _answer(session: Session, job: str, *, changed: bool, was: str) -> None:
@@ -47,7 +47,7 @@ def _answer(session: Session, job: str, *, changed: bool, was: str) -> None:
             {"ok": True, "job": job, "changed": changed, "paused": state.paused, "next_due": instant(due)}
         )
     elif not changed:
-        session.output.text(f"{job} was {was} already.")
+        session.output.text(f"{job} {was}.")
     elif state.paused:
         session.output.text(f"{job} is paused. Its ticks are refused until: cronfsm resume {quoted(job)}{_runs(state)}")
     elif due is None:

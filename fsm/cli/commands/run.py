@@ -13,11 +13,13 @@ from fsm.cli.lookup import known_job
 from fsm.cli.output import complain, note
 from fsm.cli.runjson import blocker_json, run_json
 from fsm.cli.settling import settler
+from fsm.cli.tables import plain
 from fsm.cli.times import relative, span, stamp
 from fsm.cli.words import REFUSAL_TEXT, ending, quoted
 from fsm.client.engine import Engine
 from fsm.model.entries import Refused
 from fsm.model.run import Run, run_id
+from fsm.model.states import State
 
 STARTED_WITHIN = 1.0
 """Seconds between two questions whether a scheduler is up, while one waits for a run."""
@@ -98,7 +100,9 @@ def _wait(session: Session, engine: Engine, run: Run) -> int:
         session.output.document({**_enqueued(ended), "run": run_json(ended)})
     else:
         text = f"{ended.id} {ending(ended)}."
-        session.output.text(session.output.paint_state(ended.state, text) + (f"\n{ended.error}" if ended.error else ""))
+        session.output.text(session.output.paint_state(ended.state, text))
+        if ended.error and ended.state is not State.TIMED_OUT:  # a timeout's text says what is said already
+            session.output.text(plain(ended.error))
     return exit_of_state(ended.state)
 
 

@@ -27,14 +27,18 @@ from fsm.model.events import LifecycleEvent
         "cronfsm serve jobs.toml",
         "cronfsm serve jobs.toml --for 30s",
         "cronfsm serve --until-idle --json",
+        "cronfsm serve --takeover",
     ],
 )
 @click.argument("file", metavar="[JOBS.toml]", type=click.Path(path_type=Path), required=False)
 @click.option("--for", "run_for", metavar="LENGTH", help="Stop after this long (30s, 15m, 2h).")
 @click.option("--until-idle", is_flag=True, help="Stop once no run is open and no tick is due.")
+@click.option("--takeover", is_flag=True, help="End a scheduler that has the folder first; its runs go on.")
 @click.option("--plain", is_flag=True, help="A line for each event, also on a terminal, instead of the live view.")
 @click.pass_obj
-def serve_command(session: Session, file: Path | None, run_for: str | None, until_idle: bool, plain: bool) -> int:
+def serve_command(
+    session: Session, file: Path | None, run_for: str | None, until_idle: bool, takeover: bool, plain: bool
+) -> int:
     """Apply JOBS.toml if it is given, then start what is due, in the foreground.
 
     Ctrl-C, SIGTERM and --for stop the scheduler and leave running what runs: the next one adopts it. SIGHUP reads the
@@ -46,7 +50,13 @@ def serve_command(session: Session, file: Path | None, run_for: str | None, unti
     live = not session.as_json and not plain and colours(sys.stdout)
     with _view(session, live=live) as (on_event, say):
         server = Server(
-            session.folder, jobs_file=file, run_for=length, until_idle=until_idle, on_event=on_event, say=say
+            session.folder,
+            jobs_file=file,
+            run_for=length,
+            until_idle=until_idle,
+            takeover=takeover,
+            on_event=on_event,
+            say=say,
         )
         try:
             server.run()
@@ -89,5 +99,7 @@ class _Lines(AbstractContextManager[View]):
 
 def _already(session: Session, error: AlreadyServed) -> str:
     who = f"process {error.pid}" if error.pid is not None else "another process"
-    mend = f"; to end it: kill {error.pid}" if error.pid is not None else ""
-    return f"{who} serves {session.folder_path} already, and there is one scheduler for each data folder{mend}"
+    return (
+        f"{who} serves {session.folder_path} already, and there is one scheduler for each data folder.\n"
+        "To end that one and go on in its place: cronfsm serve --takeover"
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fsm.instants import format_duration, format_instant
-from fsm.model.job import SCHEDULER_STREAM
+from fsm.model.job import REAP_MARGIN, SCHEDULER_STREAM
 from fsm.model.states import SlotState
 from fsm.planning.refusals import WRITE_EVERY
 from fsm.scheduler.core import SETTLE_WITHIN, SWEEP_EVERY
@@ -54,6 +54,19 @@ def what_is_known_is_journaled(now: Standing) -> Iterator[str]:
             known = now.world.t - max(supervisor.judged_at_t, story.started_t)
             if known > allowed and not supervisor.unreadable:
                 yield f"{story.id} is open, and its supervisor judged it {format_duration(known)} ago"
+
+
+@standing
+def a_mute_supervisor_is_killed(now: Standing) -> Iterator[str]:
+    """After verdict and grace a mute supervisor is killed."""
+    for story in now.witness.unsettled():
+        supervisor = _supervisor(now, story)
+        if story.open or supervisor is None or not supervisor.alive:
+            continue
+        allowed = supervisor.order.grace_us + REAP_MARGIN + SWEEP_EVERY + now.slack_us
+        over = now.world.t - story.ended_t
+        if _calm(now, allowed) and over > allowed:
+            yield f"{story.id} ended {format_duration(over)} ago, and its supervisor lives"
 
 
 @standing

@@ -38,14 +38,14 @@ def _answer(stream: Stream, count: int, first: Instant, last: Instant) -> str | 
 
 @of_entry
 def no_tick_fires_early(seen: Seen) -> str | None:
-    """No tick is answered before its time."""
+    """No tick is answered before its time has come, be it once, before the wall clock was set back."""
     body = seen.entry.body
     last: Instant | None = None
     if isinstance(body, Queued) and body.cause in TICKS:
         last = body.scheduled_for
     elif isinstance(body, Refused) and body.cause in TICKS:
         last = body.last
-    if last is not None and last > seen.world.utc:
+    if last is not None and last > seen.world.highest:
         return f"{seen.entry.job} answers {format_instant(last)} before it has come"
     return None
 

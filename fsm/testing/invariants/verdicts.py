@@ -84,7 +84,9 @@ def no_run_ends_early(seen: Seen) -> str | None:
     if body.reason is Reason.QUEUE_TIMEOUT:
         deadline = story.queued.start_by
     elif story.started is not None and body.reason is Reason.RUN_TIMEOUT:
-        deadline = story.started.run_by
+        deadline = story.started.run_by  # judged by its supervisor in the boot that it was started in
+        if deadline.boot_id != seen.world.boot_id:
+            return None
     elif story.started is not None and body.reason is Reason.OVERDUE:
         deadline = story.started.reap_by
     if deadline is not None and not deadline.passed(seen.world.now()):

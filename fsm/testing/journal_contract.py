@@ -1,0 +1,24 @@
+"""What every journal must do: `JournalContract`. Subclass it to test an adapter of one's own.
+
+It needs pytest and hypothesis.
+
+>>> class TestMine(JournalContract):
+...     def make(self, folder):
+...         return MyJournal(folder / "journal")
+
+`make` opens the journal that lives in `folder`, which is an empty one the first time. The reference is
+`fsm.journal.memory.MemoryJournal`.
+"""
+
+from __future__ import annotations
+
+from fsm.testing.journal_appends import AppendTests
+from fsm.testing.journal_base import everything, tell_a_long_story
+from fsm.testing.journal_laws import LawTests
+from fsm.testing.journal_questions import QuestionTests
+
+__all__ = ["JournalContract", "everything", "tell_a_long_story"]
+
+
+class JournalContract(AppendTests, QuestionTests, LawTests):
+    """The whole suite."""

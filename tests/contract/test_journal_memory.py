@@ -1,0 +1,14 @@
+"""The journal in memory keeps the contract; it is the reference for the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fsm.journal.memory import MemoryJournal
+from fsm.ports import Journal
+from fsm.testing.journal_contract import JournalContract
+
+
+class TestMemory(JournalContract):
+    def make(self, folder: Path) -> Journal:
+        return MemoryJournal(node="here")

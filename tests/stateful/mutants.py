@@ -1,0 +1,223 @@
+"""Known bugs, each put into the running code by a test and never into the product.
+
+Each stands for a rule of the design; `test_mutants` demands that the machine notices its absence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+import pytest
+
+from fsm.engine import decide as decide_module
+from fsm.engine import evolve as evolve_module
+from fsm.engine import ticks as ticks_module
+from fsm.engine.evolve import ended, evolve
+from fsm.journal.memory import MemoryJournal
+from fsm.model.commands import Judge, Start
+from fsm.model.entries import Ended, Started
+from fsm.model.facts import Finding
+from fsm.model.states import RefusalReason, State, Trigger
+from fsm.planning.admission import Waiting
+from fsm.planning.reconciliation import Reconciled, gone
+from fsm.ports import Append
+from fsm.scheduler import book as book_module
+from fsm.scheduler import core as core_module
+from fsm.scheduler import watcher as watcher_module
+from fsm.scheduler.starter import Starter
+from fsm.scheduler.watcher import Watcher
+from fsm.testing.launcher import SimExamination, SimLauncher
+
+Mutant = Callable[[pytest.MonkeyPatch], None]
+
+
+def start_without_looking_at_the_slot(patch: pytest.MonkeyPatch) -> None:
+    """Only open runs are in the way; an ended one whose processes live is not."""
+
+    def blocked(state):
+        running = [run for run in state.open_runs if run.state is State.RUNNING]
+        if running:
+            return RefusalReason.ALREADY_RUNNING, running[0]
+        return (RefusalReason.ALREADY_QUEUED, state.open_runs[0]) if state.open_runs else None
+
+    def blind(state, command):
+        return attrs.evolve(state, slot=None) if isinstance(command, Start) else state
+
+    wanted, decide, started = book_module.still_wanted, book_module.decide, evolve_module._FOLDS[Started]
+    patch.setattr(ticks_module, "blocked", blocked)
+    patch.setattr(decide_module, "blocked", blocked)
+    patch.setattr(book_module, "still_wanted", lambda state, command: wanted(blind(state, command), command))
+    patch.setattr(
+        book_module, "decide", lambda state, command, *rest: decide(blind(state, command), command, *rest)
+    )
+    patch.setitem(
+        evolve_module._FOLDS,
+        Started,
+        lambda state, record, body: started(attrs.evolve(state, slot=None), record, body),
+    )
+    _always_waiting(patch, unless_pending=True)
+
+
+def _always_waiting(patch: pytest.MonkeyPatch, *, unless_pending: bool) -> None:
+    consider = Starter.consider
+
+    def considered(self, job):
+        consider(self, job)
+        state = self.book.state(job)
+        queued = next((run for run in state.runs if run.state is State.QUEUED), None)
+        if queued is not None and not (unless_pending and job in self.pending):
+            self._waiting[job] = Waiting(queued.queued_at, job, queued.number)
+
+    patch.setattr(Starter, "consider", considered)
+
+
+def queued_run_armed_twice(patch: pytest.MonkeyPatch) -> None:
+    """That an arming is under way is forgotten."""
+    _always_waiting(patch, unless_pending=False)
+
+
+def timeout_not_journaled(patch: pytest.MonkeyPatch) -> None:
+    """A supervisor's timeout ends the processes, and nobody writes it down."""
+    reconcile = watcher_module.reconcile
+
+    def reconciled(*args):
+        found = reconcile(*args)
+        kept = tuple(c for c in found.commands if not (isinstance(c, Judge) and c.verdict.trigger is Trigger.TIME_OUT))
+        return Reconciled(kept, found.search)
+
+    patch.setattr(watcher_module, "reconcile", reconciled)
+
+
+def restart_forgets_open_runs(patch: pytest.MonkeyPatch) -> None:
+    """What is active is known from memory only: a new scheduler knows of nothing that an earlier one began."""
+    init = core_module.Scheduler.__init__
+
+    def initialised(self, journal, *args, **kwargs):
+        mine: set[str] = set()
+        append, busy_jobs = journal.append, journal.busy_jobs
+
+        def appended(batch, **keys):
+            results = append(batch, **keys)
+            mine.update(one.state.job for one in batch)
+            return results
+
+        journal.append, journal.busy_jobs = appended, lambda: [job for job in busy_jobs() if job in mine]
+        init(self, journal, *args, **kwargs)
+
+    patch.setattr(core_module.Scheduler, "__init__", initialised)
+
+
+def verdict_frees_the_slot(patch: pytest.MonkeyPatch) -> None:
+    """The slot is free as soon as the run is judged."""
+
+    def fold(state, record, body):
+        run = evolve_module._the_run(state, record)
+        slot = None if state.slot == run.number else state.slot
+        return evolve_module._with(state, ended(state, run, body), slot)
+
+    patch.setitem(evolve_module._FOLDS, Ended, fold)
+
+
+def judged_by_another_arming(patch: pytest.MonkeyPatch) -> None:
+    """The report belongs to the run, not to the arming: whoever wrote last."""
+    read_report = SimLauncher.read_report
+
+    def read(self, execution):
+        judged = [one for one in self.world.folders[execution.job][execution.number] if one.judged_at_t is not None]
+        if judged:
+            return max(judged, key=lambda one: one.judged_at_t).report, False
+        return read_report(self, execution)
+
+    patch.setattr(SimLauncher, "read_report", read)
+
+
+def report_before_lock(patch: pytest.MonkeyPatch) -> None:
+    """The report is read first, then the life lock: a run that ends in between looks lost."""
+
+    def examine(self, execution):
+        report, unreadable = self.read_report(execution)
+        self.look()
+        return SimExamination(Finding(self.life_locked(execution), report, unreadable), self)
+
+    patch.setattr(SimLauncher, "examine", examine)
+
+
+def no_compare_and_set(patch: pytest.MonkeyPatch) -> None:
+    """An append lands behind whatever somebody else has appended since it was decided."""
+    append = MemoryJournal.append
+
+    def appended(self, batch, *, epoch=None):
+        tips, fresh = {}, []
+        for one in batch:
+            state = tips.get(one.state.job) or self.state(one.state.job)
+            fresh.append(Append(state, one.drafts))
+            for draft in one.drafts:
+                state = evolve(state, draft)
+            tips[one.state.job] = state
+        return append(self, fresh, epoch=epoch)
+
+    patch.setattr(MemoryJournal, "append", appended)
+
+
+def no_epoch(patch: pytest.MonkeyPatch) -> None:
+    """An append does not say which scheduler it is of: one that was stopped goes on beside its successor."""
+    append = MemoryJournal.append
+
+    def appended(self, batch, *, epoch=None):
+        return append(self, batch, epoch=None if epoch is None else max(epoch, self.epoch()))
+
+    patch.setattr(MemoryJournal, "append", appended)
+    patch.setattr(book_module.Book, "_read_scheduler", lambda self, entry: None)
+
+
+def verdict_before_stop(patch: pytest.MonkeyPatch) -> None:
+    """A cancel is journaled first, and its supervisor is told never."""
+    patch.setattr(SimLauncher, "stop", lambda self, execution, reason: "put")
+
+
+def mute_is_never_killed(patch: pytest.MonkeyPatch) -> None:
+    """A supervisor that says nothing after its verdict and grace is waited for."""
+    patch.setattr(SimLauncher, "kill", lambda self, execution: None)
+
+
+def lost_without_a_search(patch: pytest.MonkeyPatch) -> None:
+    """That the supervisor is gone is taken for the end of all its processes."""
+    reconcile = watcher_module.reconcile
+
+    def reconciled(run, arming, finding, now):
+        found = reconcile(run, arming, finding, now)
+        if not found.search:
+            return found
+        known = bool(found.commands) or run.state.terminal
+        over = gone(run, arming, watcher_module.Evidence.SCAN, now, finding, known=known)
+        return Reconciled((*found.commands, *over))
+
+    patch.setattr(watcher_module, "reconcile", reconciled)
+
+
+def only_open_runs_are_looked_at(patch: pytest.MonkeyPatch) -> None:
+    """Recovery and sweep look at open runs, and forget slots that are still held."""
+    examine = Watcher.examine
+
+    def examined(self, job):
+        return examine(self, job) if self.book.state(job).open_runs else []
+
+    patch.setattr(Watcher, "examine", examined)
+
+
+NAMED = {
+    "a start without looking at the slot": start_without_looking_at_the_slot,
+    "a timeout that is not journaled": timeout_not_journaled,
+    "a restart that forgets open runs": restart_forgets_open_runs,
+    "a verdict that frees the slot": verdict_frees_the_slot,
+    "judging by a report of another arming": judged_by_another_arming,
+    "reading the report before the life lock": report_before_lock,
+    "no compare-and-set": no_compare_and_set,
+    "a queued run that is armed twice": queued_run_armed_twice,
+    "no epoch": no_epoch,
+    "a verdict before its stop": verdict_before_stop,
+    "a mute supervisor that is never killed": mute_is_never_killed,
+    "lost without a search": lost_without_a_search,
+    "only open runs are looked at": only_open_runs_are_looked_at,
+}
