@@ -12,7 +12,7 @@ from benchmarks.stand import Stand, stand
 from fsm.model.job import Job
 
 _JOBS = 4  # in turns, so that no request meets the slot of the run before
-_ALONE_S = 0.003  # between two runs, so that the supervisor of the one before is gone
+_ALONE_S = 0.005  # before each spawn and each run, so that the supervisor of the run before is gone
 
 _NOTE = (
     "from before Engine.request in one process (its commit, a poke) to the moment when a subscriber of the scheduler "
@@ -69,6 +69,7 @@ def _round(setting: Setting, runs: int) -> tuple[list[float], list[tuple[float, 
         for name in names:
             _one(served, name)  # caches are warm, the fork server is up
         for number in range(runs):
+            time.sleep(_ALONE_S)
             bare.append(spawn_s() * 1e3)
             time.sleep(_ALONE_S)
             staged.append(_one(served, names[number % _JOBS]))

@@ -8,6 +8,8 @@ import sys
 import time
 from functools import partial
 
+from attrs import evolve
+
 from benchmarks.commits import Worker
 from benchmarks.figures import Beside, Figure, Sample, at_most
 from benchmarks.registry import ROOT, Setting, benchmark
@@ -36,7 +38,7 @@ def listing(setting: Setting) -> list[Figure]:
             "list --json": ["-c", _MAIN, "--data-dir", path, "list", "--json"],
         }
         # a process is quickly measured, and noisy: eleven rounds at least
-        more = Setting(setting.folder, max(setting.rounds, setting.size(11, 3)), setting.quick)
+        more = evolve(setting, rounds=max(setting.rounds, setting.size(11, 3)))
         found = more.in_turns({name: partial(_process_ms, command) for name, command in commands.items()})
     sample = {name: Sample(values, "ms") for name, values in found.items()}
     beside = (Beside("`python -c pass`", sample["pass"]), Beside('`python -c "import click"`', sample["click"]))

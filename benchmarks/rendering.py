@@ -54,7 +54,7 @@ def environment(rounds: int) -> str:
     """Where it was measured, in a sentence."""
     return (
         f"{platform.system()} {platform.release()}, Python {platform.python_version()}, {os.cpu_count()} cores; "
-        f"medians of {rounds} rounds, smallest and largest in brackets; limit and peer in turns with it, in the same run."
+        f"medians of {rounds} rounds, smallest and largest in brackets; limit and peer in turns, in the same run."
     )
 
 

@@ -120,10 +120,10 @@ def _queued(state: JobState, record: Record, body: Queued) -> JobState:
         raise _illegal(state, f"run {number} cannot follow run {state.last_number}", "number")
     if body.version != state.version:
         raise _illegal(state, f"version {body.version} is not the job's, {state.version}", "version")
-    changes: dict[str, Any] = {}
+    accounted_to, refusal = state.accounted_to, state.refusal
     if body.cause in _TICKS:
         _check_tick(state, body.scheduled_for)
-        changes = {"accounted_to": body.scheduled_for, "refusal": None}
+        accounted_to, refusal = body.scheduled_for, None
     run = Run(
         state.job,
         number,
@@ -136,7 +136,21 @@ def _queued(state: JobState, record: Record, body: Queued) -> JobState:
         body.scheduled_for,
         body.retry_of,
     )
-    return _next(state, last_number=number, runs=(*state.runs, run), **changes)
+    return JobState(
+        state.job,
+        state.seq + 1,
+        state.definition,
+        state.version,
+        state.source,
+        state.anchor,
+        state.paused,
+        number,
+        accounted_to,
+        (*state.runs, run),
+        state.slot,
+        refusal,
+        state.refused_at,
+    )
 
 
 def _check_tick(state: JobState, scheduled_for: int | None) -> None:
@@ -164,7 +178,10 @@ def _move(state: JobState, run: Run, trigger: Trigger, reason: Reason | None) ->
 def _with(state: JobState, run: Run, slot: int | None) -> JobState:
     """The fold with `run` in its new shape: kept while it is open or holds the slot, dropped otherwise."""
     keep = slot == run.number or not run.state.terminal
-    runs = tuple(run if old.number == run.number else old for old in state.runs if keep or old.number != run.number)
+    if len(state.runs) == 1:
+        runs: tuple[Run, ...] = (run,) if keep else ()
+    else:
+        runs = tuple(run if old.number == run.number else old for old in state.runs if keep or old.number != run.number)
     return JobState(
         state.job,
         state.seq + 1,

@@ -80,19 +80,18 @@ def _compare_fold(journal: Journal, job: str, stream: Stream) -> Iterator[Violat
     for entry in journal.entries(job=job, after_id=stream.last_id):  # appended since
         for requirement, why in fold(stream, entry):
             yield Violation(requirement, why, job, entry.seq, entry.id)
-    if stream.state is None:
-        return
-    kept = journal.state(job)
-    if kept.seq == stream.seq:
-        if kept != stream.state:
-            yield _of_projection(job, stream.seq, "the fold in it is not that of the entries")
-        elif dict(journal.due_times([job])).get(job) != next_due(stream.state):
-            yield _of_projection(job, stream.seq, "the next due time in it is not that of the fold")
     length, last_hash = journal.head(job)
     if length == stream.seq and last_hash != stream.last_hash:
         yield _of_projection(job, stream.seq, "the last hash in it is not that of the last entry")
     if length < stream.seq:
         yield _of_projection(job, stream.seq, f"it knows {length} entries of {stream.seq}")
+    kept = journal.state(job)
+    if stream.state is None or kept.seq != stream.seq:
+        return
+    if kept != stream.state:
+        yield _of_projection(job, stream.seq, "the fold in it is not that of the entries")
+    elif dict(journal.due_times([job])).get(job) != next_due(stream.state):
+        yield _of_projection(job, stream.seq, "the next due time in it is not that of the fold")
 
 
 def _of_projection(job: str, seq: int, why: str) -> Violation:

@@ -10,6 +10,7 @@ from fsm.model.facts import Execution
 from fsm.model.job import Job
 from fsm.model.run import Arming
 from fsm.model.states import Evidence, Reason, RefusalReason
+from fsm.model.values import value
 
 
 @frozen(slots=True)
@@ -160,7 +161,7 @@ class StopFirst:
 Effect = Go | StopFirst
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Decision:
     """The answer to a command. `refusal` is set when it was a "no", also where that needed no new entry."""
 

@@ -11,6 +11,7 @@ from fsm.instants import Deadline, Duration, Instant
 from fsm.model.job import Job
 from fsm.model.run import Arming
 from fsm.model.states import Actor, Cause, Evidence, Kind, Reason, RefusalReason, State, Trigger
+from fsm.model.values import value
 
 
 @frozen(slots=True)
@@ -211,7 +212,7 @@ KIND_OF: dict[type[object], Kind] = {
 }
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Draft:
     """An entry before the journal gives it its place: what `decide` returns."""
 
@@ -227,7 +228,7 @@ class Draft:
         return KIND_OF[type(self.body)]
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Entry:
     """One record of the journal.
 

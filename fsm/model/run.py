@@ -6,6 +6,7 @@ from attrs import frozen
 
 from fsm.instants import Deadline, Instant
 from fsm.model.states import Cause, Reason, SlotState, State
+from fsm.model.values import value
 
 
 def run_id(job: str, number: int) -> str:
@@ -30,7 +31,7 @@ class Arming:
     cgroup: str | None = None
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Run:
     """The folded story of one run. Numbers count from 1 within the job and are never given twice."""
 

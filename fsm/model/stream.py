@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from fsm.instants import Instant
 from fsm.model.entries import Refused
 from fsm.model.job import Job
 from fsm.model.run import Run
+from fsm.model.values import value
 
 
-@frozen(slots=True)
+@value(slots=True)
 class JobState:
     """The fold of one stream.
 

@@ -78,15 +78,15 @@ class Zone:
         for step in range(begin + _STEP, end + 1, _STEP):
             known = seams[-1][1]
             if self.offset(step) != known:
-                low, high = step - _STEP, step
-                while high - low > 1:  # 17 rounds
-                    middle = (low + high) // 2
+                early, late = step - _STEP, step
+                while late - early > 1:  # 17 rounds
+                    middle = (early + late) // 2
                     if self.offset(middle) == known:
-                        low = middle
+                        early = middle
                     else:
-                        high = middle
-                if high < end:
-                    seams.append((high, self.offset(high)))
+                        late = middle
+                if late < end:
+                    seams.append((late, self.offset(late)))
         return seams
 
     def offset(self, second: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from attrs import frozen
 
 from fsm.engine.due import ticking
-from fsm.errors import Fenced, StoreError
+from fsm.errors import Conflict, Fenced, StoreError
 from fsm.instants import MINUTE, SECOND, Duration, Instant, Moment
 from fsm.model.commands import Go, QueueTimeout, Start, Ticks
 from fsm.model.entries import Draft, SchedulerAlive, SchedulerDown, SchedulerUp
@@ -17,7 +17,7 @@ from fsm.model.states import Actor, State
 from fsm.model.stream import JobState
 from fsm.ports import Append, Clock, Journal, Launcher, Publisher
 from fsm.scheduler.alarms import Alarms
-from fsm.scheduler.book import Book, Intent
+from fsm.scheduler.book import MAX_TRIES, Book, Intent
 from fsm.scheduler.starter import Starter
 from fsm.scheduler.strangers import Strangers
 from fsm.scheduler.watcher import Watcher
@@ -228,9 +228,15 @@ class Scheduler:
                 self._alive_at = now.boot + ALIVE_EVERY
 
     def _append(self, body: SchedulerUp | SchedulerAlive | SchedulerDown, now: Moment) -> None:
-        state = self.journal.state(SCHEDULER_STREAM)
         draft = Draft(SCHEDULER_STREAM, now.utc, Actor.SCHEDULER, None, body)
-        self.journal.append([Append(state, (draft,))], epoch=self.book.epoch)
+        for _ in range(MAX_TRIES):
+            try:
+                state = self.journal.state(SCHEDULER_STREAM)
+                self.journal.append([Append(state, (draft,))], epoch=self.book.epoch)
+            except Conflict:
+                continue  # a client has changed a setting, which stands in the same stream
+            return
+        raise StoreError(f"lost {MAX_TRIES} races in a row for the stream of the schedulers")
 
     def _wake(self, now: Moment) -> Wake:
         boots = [self._sweep_at]

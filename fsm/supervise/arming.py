@@ -46,7 +46,7 @@ def arm(order: SentOrder, go: int, waiter: Waiter) -> Armed:
         return _make_files(order, slot)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        raise NotArmed(f"cannot make the run's files in {order.folder}: {why}") from error
+        raise NotArmed(f"cannot make the run's files: {why} ({order.folder})") from error
 
 
 def _take_slot(order: SentOrder, go: int, waiter: Waiter) -> int:

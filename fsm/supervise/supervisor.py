@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from fsm.supervise import mailbox, poke
 from fsm.supervise.arming import Armed, NotArmed, TakenBack, arm
-from fsm.supervise.armingfile import Emptied, Verdict
+from fsm.supervise.armingfile import Emptied, Verdict, json_text
 from fsm.supervise.execution import Execution, write_report
 from fsm.supervise.kernel import become_subreaper, default_signal
 from fsm.supervise.sent import SentOrder
@@ -23,7 +23,7 @@ from fsm.supervise.waiting import STOP_SIGNAL, Waiter, boot_us, utc_us
 _SAY_AGAIN_US = 1_000_000  # a message is only a hint: until a go comes, `armed` is said once a second
 _FULL_AGAIN_US = 20_000  # the channel was full
 _BUSY_PAUSE_US = 20_000  # the mailbox was busy
-_MAX_ERROR = 60  # characters; a message is 512 bytes, and a character can be six of them
+_MAX_ERROR = 360  # bytes as JSON; a message is 512, a nonce 64 at most
 _CHANNEL_TRIES, _CHANNEL_PAUSE_S = 50, 0.02  # a second for the last word of a supervisor that could not arm
 
 
@@ -134,10 +134,10 @@ class _Supervisor:
         return poke.send_line(self._order.poke, line) is not poke.Sent.FULL
 
     def _say_not_armed(self, error: NotArmed) -> None:
-        nonce, text = self._order.nonce.decode(), error.error[:_MAX_ERROR]
-        message: dict[str, object] = {"about": "not_armed", "nonce": nonce, "error": text, "busy": error.busy}
+        text, busy = json_text(error.error, _MAX_ERROR).encode("ascii"), b"true" if error.busy else b"false"
+        line = b'{"about":"not_armed","nonce":"%b","busy":%b,"error":%b}' % (self._order.nonce, busy, text)
         for _ in range(_CHANNEL_TRIES):
-            if poke.send(self._order.poke, message) is not poke.Sent.FULL:
+            if poke.send_line(self._order.poke, line) is not poke.Sent.FULL:
                 return
             time.sleep(_CHANNEL_PAUSE_S)
 

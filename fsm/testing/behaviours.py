@@ -39,6 +39,7 @@ class Behaviour:
     cannot_arm: bool = False  # there is no supervisor to be had for it
     ignores_term: bool = False
     vanishes: bool = False  # its supervisor and all its processes die at that time
+    detached: bool = False  # the command closed its lock and outlives its supervisor (as setuid programs do)
     leaves: tuple[Child, ...] = ()
 
 
@@ -53,9 +54,11 @@ def child(
     return Child(lives_us, ignores_term, keeps_lock, hidden)
 
 
-def succeed(after: str | int = DEFAULT_AFTER, *, leaves: tuple[Child, ...] = ()) -> Behaviour:
-    """Exit 0 after that time."""
-    return Behaviour(parse_duration(after), leaves=leaves)
+def succeed(
+    after: str | int = DEFAULT_AFTER, *, detached: bool = False, leaves: tuple[Child, ...] = ()
+) -> Behaviour:
+    """Exit 0 after that time. `detached`: it gave up its slot lock and does not die with its supervisor."""
+    return Behaviour(parse_duration(after), detached=detached, leaves=leaves)
 
 
 def fail(
@@ -77,14 +80,14 @@ def cannot_start(*, armed: bool = True) -> Behaviour:
     return Behaviour(cannot_start=armed, cannot_arm=not armed)
 
 
-def hang() -> Behaviour:
+def hang(*, detached: bool = False) -> Behaviour:
     """Never end by itself; TERM ends it."""
-    return Behaviour(None)
+    return Behaviour(None, detached=detached)
 
 
-def ignore_term(*, leaves: tuple[Child, ...] = ()) -> Behaviour:
+def ignore_term(*, detached: bool = False, leaves: tuple[Child, ...] = ()) -> Behaviour:
     """Never end by itself, and not by TERM either; KILL ends it."""
-    return Behaviour(None, ignores_term=True, leaves=leaves)
+    return Behaviour(None, ignores_term=True, detached=detached, leaves=leaves)
 
 
 def vanish(after: str | int = DEFAULT_AFTER) -> Behaviour:

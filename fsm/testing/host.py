@@ -12,7 +12,6 @@ from fsm.testing import invariants as invariants  # registers the laws
 from fsm.testing.behaviours import Behaviour, succeed
 from fsm.testing.interruptions import Crash, crash
 from fsm.testing.life import Life
-from fsm.testing.supervisor import SimSupervisor
 from fsm.testing.witness import Standing, Witness
 from fsm.testing.world import Step, World
 
@@ -189,73 +188,6 @@ class Host:
         if jump:
             self.jump_clock(jump)
         self.restart()
-
-    # ---- faults
-
-    def lag(self, step: Step, by: str | int) -> None:
-        """From now on this kind of step takes that long."""
-        self.world.lags[step] = parse_duration(by)
-        self._calm_since = self.world.t
-
-    def fail_appends(self, count: int) -> None:
-        """The scheduler's next `count` appends fail: the disk has no room for them."""
-        self._failing = count
-
-    def fill_disk(self, duration: str | int) -> None:
-        """The disk is full for that long, for the scheduler's appends."""
-        self._full_until = self.world.t + parse_duration(duration)
-
-    def lose_hints(self, count: int) -> None:
-        """The next `count` pokes get lost; the journal and the files still say it all."""
-        self.world.hints_to_lose = count
-
-    def end_faults(self) -> None:
-        """Nothing is slow, full, stopped or lost any more, nothing is about to crash, what is hidden ends."""
-        self.world.lags.clear()
-        self._failing = self._full_until = 0
-        self.lose_hints(0)
-        for life in self._lives:
-            life.interruptions.clear()
-        self.continue_scheduler()
-        for supervisor in list(self.world.everyone()):
-            if supervisor.mute:
-                supervisor.set_mute(False)
-            if supervisor.tree is not None:
-                supervisor.tree.end_hidden()
-
-    def kill_supervisor(self, job: str, *, whole_tree: bool = False) -> bool:
-        """KILL the job's supervisor; its command dies with it, what that left behind only with `whole_tree`.
-
-        False where there is none.
-        """
-        return self._to_supervisor(job, lambda one: one.die(whole_tree=whole_tree))
-
-    def mute_supervisor(self, job: str, *, holding_mailbox: bool = False) -> bool:
-        """SIGSTOP the job's supervisor, perhaps just while it has its mailbox open. False where there is none."""
-        return self._to_supervisor(job, lambda one: one.set_mute(True, holding_mailbox=holding_mailbox))
-
-    def unmute_supervisor(self, job: str) -> bool:
-        """SIGCONT. False where there is none."""
-        return self._to_supervisor(job, lambda one: one.set_mute(False))
-
-    def host_stop(self, job: str) -> bool:
-        """TERM to the job's supervisor, as when the machine shuts down. False where there is none."""
-        return self._to_supervisor(job, lambda one: one.terminate())
-
-    def damage_report(self, job: str) -> bool:
-        """The report of the job's supervisor becomes unreadable. False where there is none."""
-
-        def damage(supervisor: SimSupervisor) -> None:
-            supervisor.unreadable = True
-            self.world.note(f"{supervisor.run_id}: its report is damaged")
-
-        return self._to_supervisor(job, damage)
-
-    def _to_supervisor(self, job: str, act: Callable[[SimSupervisor], None]) -> bool:
-        living = [one for one in self.world.of_job(job) if one.alive]
-        if living:
-            act(living[-1])
-        return bool(living)
 
     # ---- what the scheduler's ports come back to
 

@@ -24,7 +24,8 @@ from fsm.model.facts import (
 )
 from fsm.model.states import Evidence, Reason
 from fsm.testing.behaviours import Behaviour
-from fsm.testing.supervisor import SimSupervisor, Stage
+from fsm.testing.protocol import SimSupervisor
+from fsm.testing.supervisor import Stage, SupervisorProcess
 from fsm.testing.world import Step, World
 
 SILENT = 5 * SECOND
@@ -61,7 +62,7 @@ class SimLauncher:
     def __init__(self, world: World, behaviour: Callable[[str, int], Behaviour]) -> None:
         self.world, self._behaviour = world, behaviour
         self._facts: deque[Fact] = deque()
-        self._pipes: dict[str, SimSupervisor] = {}
+        self._pipes: dict[str, SupervisorProcess] = {}
         self._watched: set[str] = set()
         self.closed = False
         self.examining = 0  # life locks that are kept
@@ -80,11 +81,9 @@ class SimLauncher:
         self._pipes[order.nonce] = supervisor
         self.world.add(supervisor)
         supervisor.wake()
-        self.world.at(
-            self.world.boot_time(order.arm_by.boot) + SILENT, lambda: self._give_up(supervisor, order)
-        )
+        self.world.at(self.world.boot_time(order.arm_by.boot) + SILENT, lambda: self._give_up(supervisor, order))
 
-    def _give_up(self, supervisor: SimSupervisor, order: Order) -> None:
+    def _give_up(self, supervisor: SupervisorProcess, order: Order) -> None:
         if self._pipes.get(order.nonce) is supervisor and supervisor.pipe is self and not supervisor.was_armed:
             self.not_armed(supervisor, "its supervisor says nothing", busy=True)
             self.disarm(order.nonce)
@@ -200,12 +199,12 @@ class SimLauncher:
         """Whether somebody should read them."""
         return bool(self._facts)
 
-    def armed(self, supervisor: SimSupervisor) -> None:
+    def armed(self, supervisor: SupervisorProcess) -> None:
         """A supervisor says that it waits for go."""
         order = supervisor.order
         self._tell(Armed(Execution(order.job, order.number, supervisor.arming)))
 
-    def not_armed(self, supervisor: SimSupervisor, error: str, *, busy: bool) -> None:
+    def not_armed(self, supervisor: SupervisorProcess, error: str, *, busy: bool) -> None:
         """A supervisor says, or shows by its end, that it will not be armed."""
         order = supervisor.order
         self._pipes.pop(order.nonce, None)

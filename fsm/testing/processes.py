@@ -33,7 +33,8 @@ class Tree:
 
     def __init__(self, world: World, job: str, behaviour: Behaviour) -> None:
         self.world, self.job, self.behaviour = world, job, behaviour
-        self.main = Process(world.next_pid(), behaviour.ignores_term, tied=True)
+        loose = behaviour.detached
+        self.main = Process(world.next_pid(), behaviour.ignores_term, inherits_lock=not loose, tied=not loose)
         self.children = [
             Process(world.next_pid(), one.ignores_term, one.inherits_lock, one.hidden) for one in behaviour.leaves
         ]

@@ -21,6 +21,7 @@ from typing import Any
 
 from fsm.client.cancel import Canceller, CarefulStopper
 from fsm.client.engine import Engine
+from fsm.client.settings import change_max_running
 from fsm.client.settle import Settler
 from fsm.engine.events import event_of
 from fsm.engine.evolve import evolve, run_after
@@ -31,18 +32,18 @@ from fsm.model.job import Job
 from fsm.model.states import Actor
 from fsm.model.stream import JobState
 from fsm.ports import Journal, RunQuery
-from fsm.testing.host import Host
+from fsm.testing.faults import FaultyHost
 from fsm.testing.interruptions import LAUNCHER_EFFECTS, Crash, Interruptions, crash, journal_of
 from fsm.testing.launcher import SimLauncher
 from fsm.testing.views import Answer, BlockedBy, Refusal, RunView
 
 
-class Simulation(Host):
+class Simulation(FaultyHost):
     """Jobs and runs on a simulated machine.
 
     `start` is what the wall clock says, `seed` decides nonces and nothing else, `max_running` is the scheduler's.
     Clients (`request`, `cancel`, `pause`, …) go through `fsm.Engine`, as the command line does, and work whether or
-    not a scheduler is up. All else that can be done to the machine is in `Host`.
+    not a scheduler is up. All else that can be done to the machine is in `FaultyHost` and `Host`.
     """
 
     def __init__(
@@ -90,6 +91,10 @@ class Simulation(Host):
     def resume(self, job: str) -> bool:
         """Let its ticks make runs again."""
         return self.engine.resume(job)
+
+    def set_max_running(self, most: int) -> bool:
+        """How many runs may hold a slot at once, from now on. False where that was so already."""
+        return change_max_running(self.engine, most)
 
     def request(self, job: str) -> Answer:
         """Ask for a run now."""

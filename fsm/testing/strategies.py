@@ -58,14 +58,15 @@ def children() -> st.SearchStrategy[Child]:
 def behaviours() -> st.SearchStrategy[Behaviour]:
     """What one run does, the ordinary first: that is what examples shrink to."""
     leaves = st.lists(children(), max_size=2).map(tuple)
+    detached = st.sampled_from([False, False, True])
     return st.one_of(
-        st.builds(succeed, RUN_LENGTHS, leaves=leaves),
+        st.builds(succeed, RUN_LENGTHS, detached=detached, leaves=leaves),
         st.builds(fail, st.sampled_from([1, 75]), RUN_LENGTHS, leaves=leaves),
         st.builds(fail, st.just(1), RUN_LENGTHS, signal=st.just(11)),
         st.builds(refuse, RUN_LENGTHS),
         st.builds(cannot_start, armed=st.booleans()),
-        st.builds(hang),
-        st.builds(ignore_term, leaves=leaves),
+        st.builds(hang, detached=detached),
+        st.builds(ignore_term, detached=detached, leaves=leaves),
         st.builds(vanish, RUN_LENGTHS),
     )
 

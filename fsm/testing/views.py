@@ -135,9 +135,7 @@ class Refusal:
     def of(cls, job: str, refused: Refused) -> Refusal:
         """What is to be shown of a refusal."""
         by = BlockedBy.of(job, refused.blocked_by)
-        return cls(
-            job, refused.reason, refused.cause, refused.count, Time(refused.first), Time(refused.last), by
-        )
+        return cls(job, refused.reason, refused.cause, refused.count, Time(refused.first), Time(refused.last), by)
 
 
 @frozen(slots=True)

@@ -26,7 +26,7 @@ from fsm.testing.invariants.law import (
     sentence,
 )
 from fsm.testing.ledger import Story, Stream
-from fsm.testing.supervisor import SimSupervisor
+from fsm.testing.supervisor import SupervisorProcess
 from fsm.testing.trace import describe
 from fsm.testing.world import World
 
@@ -132,7 +132,7 @@ class Witness:
             self.max_running = entry.body.max_running
             self.held_at_change = sum(1 for stream in self.streams.values() if stream.slot is not None)
 
-    def arming(self, supervisor: SimSupervisor) -> None:
+    def arming(self, supervisor: SupervisorProcess) -> None:
         """A supervisor was forked."""
         act = Execution(self.world, self.stream(supervisor.order.job), supervisor)
         for name, law in ARMING_LAWS.items():
@@ -140,7 +140,7 @@ class Witness:
             if what is not None:
                 self.wrong(name, what)
 
-    def executing(self, supervisor: SimSupervisor) -> None:
+    def executing(self, supervisor: SupervisorProcess) -> None:
         """A supervisor began to execute."""
         stream = self.stream(supervisor.order.job)
         act = Execution(self.world, stream, supervisor)

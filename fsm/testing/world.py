@@ -21,7 +21,7 @@ from fsm.instants import MINUTE, Duration, Instant, Moment, format_instant
 
 if TYPE_CHECKING:
     from fsm.testing.processes import Tree
-    from fsm.testing.supervisor import SimSupervisor
+    from fsm.testing.supervisor import SupervisorProcess
 
 TRACE_LINES = 400
 """How much of what happened is kept for a readable failure: enough for the last few runs of a shrunk example."""
@@ -44,11 +44,11 @@ class Step(StrEnum):
 class Witness(Protocol):
     """Who is told of what happens in the world at the moment it happens, to hold it against the journal."""
 
-    def arming(self, supervisor: SimSupervisor) -> None:
+    def arming(self, supervisor: SupervisorProcess) -> None:
         """A supervisor has been forked."""
         ...
 
-    def executing(self, supervisor: SimSupervisor) -> None:
+    def executing(self, supervisor: SupervisorProcess) -> None:
         """A supervisor has begun to execute: its tree is alive."""
         ...
 
@@ -69,9 +69,9 @@ class World:
         self._booted_at = -10 * MINUTE
         self.boots = 1
         self.witness: Witness | None = None
-        self.supervisors: dict[str, SimSupervisor] = {}  # by nonce, the dead ones too: their reports are on disk
-        self.folders: dict[str, dict[int, list[SimSupervisor]]] = {}  # job -> number -> armings that made files
-        self._alive: dict[str, list[SimSupervisor]] = {}  # by job: those that still do or hold something
+        self.supervisors: dict[str, SupervisorProcess] = {}  # by nonce, the dead ones too: their reports are on disk
+        self.folders: dict[str, dict[int, list[SupervisorProcess]]] = {}  # job -> number -> armings that made files
+        self._alive: dict[str, list[SupervisorProcess]] = {}  # by job: those that still do or hold something
         self.listeners: list[Callable[[str], None]] = []  # live launchers, told of changes by nonce
         self.hints_to_lose = 0
         self.lags: dict[Step, Duration] = {}
@@ -168,14 +168,14 @@ class World:
         """A random nonce, as good as the seed."""
         return f"{self.random.getrandbits(64):016x}"
 
-    def add(self, supervisor: SimSupervisor) -> None:
+    def add(self, supervisor: SupervisorProcess) -> None:
         """A supervisor was forked."""
         self.supervisors[supervisor.nonce] = supervisor
         self._alive.setdefault(supervisor.order.job, []).append(supervisor)
         if self.witness is not None:
             self.witness.arming(supervisor)
 
-    def of_job(self, job: str) -> list[SimSupervisor]:
+    def of_job(self, job: str) -> list[SupervisorProcess]:
         """The job's supervisors that are alive or have a process that is, oldest first."""
         some = [one for one in self._alive.get(job, ()) if one.alive or one.tree_alive]
         if some:
@@ -188,7 +188,7 @@ class World:
         """The job's process trees of which something is alive."""
         return [one.tree for one in self.of_job(job) if one.tree is not None and one.tree.alive]
 
-    def everyone(self) -> Iterator[SimSupervisor]:
+    def everyone(self) -> Iterator[SupervisorProcess]:
         """All supervisors that are alive or have a process that is."""
         for job in list(self._alive):
             yield from self.of_job(job)

@@ -14,6 +14,7 @@ from fsm.engine import decide as decide_module
 from fsm.engine import evolve as evolve_module
 from fsm.engine import ticks as ticks_module
 from fsm.engine.evolve import ended, evolve
+from fsm.journal import memory as memory_module
 from fsm.journal.memory import MemoryJournal
 from fsm.model.commands import Judge, Start
 from fsm.model.entries import Ended, Started
@@ -48,9 +49,7 @@ def start_without_looking_at_the_slot(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ticks_module, "blocked", blocked)
     patch.setattr(decide_module, "blocked", blocked)
     patch.setattr(book_module, "still_wanted", lambda state, command: wanted(blind(state, command), command))
-    patch.setattr(
-        book_module, "decide", lambda state, command, *rest: decide(blind(state, command), command, *rest)
-    )
+    patch.setattr(book_module, "decide", lambda state, command, *rest: decide(blind(state, command), command, *rest))
     patch.setitem(
         evolve_module._FOLDS,
         Started,
@@ -161,13 +160,9 @@ def no_compare_and_set(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_epoch(patch: pytest.MonkeyPatch) -> None:
-    """An append does not say which scheduler it is of: one that was stopped goes on beside its successor."""
-    append = MemoryJournal.append
-
-    def appended(self, batch, *, epoch=None):
-        return append(self, batch, epoch=None if epoch is None else max(epoch, self.epoch()))
-
-    patch.setattr(MemoryJournal, "append", appended)
+    """Nobody compares epochs: a scheduler that was stopped goes on beside its successor."""
+    next_epoch = memory_module.next_epoch
+    patch.setattr(memory_module, "next_epoch", lambda batch, epoch, current: next_epoch(batch, None, current))
     patch.setattr(book_module.Book, "_read_scheduler", lambda self, entry: None)
 
 

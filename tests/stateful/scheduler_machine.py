@@ -94,6 +94,10 @@ class SchedulerMachine(RuleBasedStateMachine):
                 event("its supervisor cannot be reached")
         self.sim.advance(then)
 
+    @rule(most=st.sampled_from([8, 1, 2]))
+    def set_max_running(self, most):
+        self.sim.set_max_running(most)
+
     @precondition(lambda self: not self.sim.up)
     @rule(name=NAMES)
     def settle_without_a_scheduler(self, name):
@@ -126,7 +130,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     @rule(
         at=POINTS,
         name=NAMES,
-        what=st.sampled_from(["cancel", "request", "pause", "resume", "kill", "mute", "1s", "10s", "1m"]),
+        what=st.sampled_from(["cancel", "request", "pause", "resume", "room", "kill", "mute", "1s", "10s", "1m"]),
         then=MOMENTS,
     )
     def meanwhile(self, at, name, what, then):
@@ -136,6 +140,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             "cancel": lambda: self._cancel(name),
             "pause": lambda: self._known(name) and self.sim.pause(name),
             "resume": lambda: self._known(name) and self.sim.resume(name),
+            "room": lambda: self.sim.set_max_running(2 + at % 2),
             "kill": lambda: self.sim.kill_supervisor(name),
             "mute": lambda: self.sim.mute_supervisor(name),
         }

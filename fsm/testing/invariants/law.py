@@ -9,7 +9,7 @@ from attrs import frozen
 
 from fsm.model.entries import Entry
 from fsm.testing.ledger import Story, Stream
-from fsm.testing.supervisor import SimSupervisor
+from fsm.testing.supervisor import SupervisorProcess
 from fsm.testing.world import World
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Seen:
     entry: Entry
 
     @property
-    def supervisor(self) -> SimSupervisor | None:
+    def supervisor(self) -> SupervisorProcess | None:
         """The one that the run's start named."""
         started = None if self.story is None else self.story.started
         return None if started is None else self.world.supervisors.get(started.arming.nonce)
@@ -38,7 +38,7 @@ class Execution:
 
     world: World
     stream: Stream
-    supervisor: SimSupervisor
+    supervisor: SupervisorProcess
 
 
 EntryLaw = Callable[[Seen], "str | None"]
@@ -77,7 +77,6 @@ def standing(law: StandingLaw) -> StandingLaw:
 
 def sentence(name: str) -> str:
     """The sentence of the design that a law stands for."""
-    for laws in (ENTRY_LAWS, ARMING_LAWS, EXECUTION_LAWS, STANDING_LAWS):
-        if name in laws:
-            return " ".join((laws[name].__doc__ or "").split())  # type: ignore[index]
-    return ""
+    laws: dict[str, Callable[..., object]] = {**ENTRY_LAWS, **ARMING_LAWS, **EXECUTION_LAWS, **STANDING_LAWS}
+    law = laws.get(name)
+    return "" if law is None else " ".join((law.__doc__ or "").split())

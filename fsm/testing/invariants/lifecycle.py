@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fsm.lifecycle.table import triples
 from fsm.model.entries import Ended, Queued, Released, Started
-from fsm.model.states import TERMINAL, State, Trigger
+from fsm.model.states import TERMINAL, Reason, State, Trigger
 from fsm.testing.invariants.law import Execution, Seen, of_arming, of_entry, of_execution
 
 _LEGAL = frozenset(triples())
@@ -24,6 +24,7 @@ def every_transition_is_in_the_table(seen: Seen) -> str | None:
     """Each run is an explicit finite-state machine: the table has every transition it takes."""
     body, story = seen.entry.body, seen.story
     state = None if story is None else story.state
+    taken: tuple[State | None, Trigger, Reason | None]
     if isinstance(body, Queued):
         taken = (state, Trigger.QUEUE, None)
     elif isinstance(body, Started):

@@ -13,7 +13,7 @@ from fsm.scheduler.core import SETTLE_WITHIN, SWEEP_EVERY
 from fsm.scheduler.watcher import SEARCH_AGAIN
 from fsm.testing.invariants.law import standing
 from fsm.testing.ledger import Story, Stream
-from fsm.testing.supervisor import SimSupervisor
+from fsm.testing.supervisor import SupervisorProcess
 
 if TYPE_CHECKING:
     from fsm.testing.witness import Standing
@@ -24,7 +24,7 @@ def _calm(now: Standing, allowed: int) -> bool:
     return now.scheduler is not None and now.calm_us > allowed
 
 
-def _supervisor(now: Standing, story: Story) -> SimSupervisor | None:
+def _supervisor(now: Standing, story: Story) -> SupervisorProcess | None:
     return None if story.started is None else now.world.supervisors.get(story.started.arming.nonce)
 
 

@@ -6,10 +6,10 @@ from fsm.instants import Deadline
 from fsm.model.entries import Ended, Released
 from fsm.model.states import Evidence, Reason, State, Trigger
 from fsm.testing.invariants.law import Seen, of_entry
-from fsm.testing.supervisor import SimSupervisor
+from fsm.testing.supervisor import SupervisorProcess
 
 
-def _verdict(seen: Seen) -> tuple[Ended, SimSupervisor] | None:
+def _verdict(seen: Seen) -> tuple[Ended, SupervisorProcess] | None:
     """The verdict on a running run, and the supervisor that its start named."""
     body, story, supervisor = seen.entry.body, seen.story, seen.supervisor
     if isinstance(body, Ended) and story is not None and story.state is State.RUNNING and supervisor is not None:
@@ -23,7 +23,7 @@ def success_is_real(seen: Seen) -> str | None:
     judged = _verdict(seen)
     if judged is None or judged[0].trigger is not Trigger.SUCCEED:
         return None
-    verdict, supervisor = judged
+    supervisor = judged[1]
     tree = supervisor.tree
     if tree is None or tree.ended_at is None or tree.exit_code != 0 or supervisor.behaviour.refuses:
         return f"{supervisor.run_id} succeeded, and its command did not"
