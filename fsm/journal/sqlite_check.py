@@ -13,8 +13,19 @@ MAX_SENTENCES = 100
 
 def damage(store: Store) -> list[str]:
     """One sentence for each thing that is wrong. Costs a pass over the file."""
-    found = [text for (text,) in store.execute(f"PRAGMA quick_check({MAX_SENTENCES})") if text != "ok"]
-    return found + _schema(store) + _counts(store)
+    found: list[str] = []
+    for look in (_quick_check, _schema, _counts):
+        try:
+            found += look(store)
+        except apsw.CorruptError as error:
+            found.append(f"SQLite cannot read all of it: {error}")
+            break  # what comes after would stumble over the same page
+    return found
+
+
+def _quick_check(store: Store) -> list[str]:
+    sentences = store.execute(f"PRAGMA quick_check({MAX_SENTENCES})").fetchall()
+    return [str(sentence) for (sentence,) in sentences if sentence != "ok"]
 
 
 def _schema(store: Store) -> list[str]:

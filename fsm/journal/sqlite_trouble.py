@@ -47,11 +47,15 @@ def _why_not(path: str) -> str:
         return "it is a folder"
     if not os.path.isdir(folder):
         return f"there is no folder {folder}"
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not _may(folder, os.W_OK | os.X_OK):
         return f"the folder {folder} is not writable"
-    if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
+    if os.path.exists(path) and not _may(path, os.R_OK | os.W_OK):
         return "this user may not read and write it"
     return "the operating system refuses"
+
+
+def _may(path: str, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def lock_holder(path: str) -> str | None:

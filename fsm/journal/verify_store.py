@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from fsm.engine.due import next_due
 from fsm.engine.evolve import run_after
-from fsm.errors import IllegalEntry, UnknownJob
+from fsm.errors import IllegalEntry, JournalUnusable, UnknownJob
 from fsm.journal.verify import Checker, Stream, Violation, fold, verify_entries
 from fsm.model.entries import Entry, JobPut
 from fsm.model.stream import JobState
@@ -26,11 +26,19 @@ class SelfChecking(Protocol):
 def verify_journal(journal: Journal) -> Iterator[Violation]:
     """Check a store: its own means first, then every entry, then the projection against the fold.
 
-    Others may append meanwhile. Raises a `StoreError` where the store cannot be read on.
+    Others may append meanwhile. A store that cannot be read on is a violation, too; one that is locked raises
+    `JournalBusy`.
     """
     if isinstance(journal, SelfChecking):
         for sentence in journal.damage():
             yield Violation("store", sentence)
+    try:
+        yield from _verify(journal)
+    except JournalUnusable as damaged:
+        yield Violation("store", f"it cannot be read on: {damaged.why}")
+
+
+def _verify(journal: Journal) -> Iterator[Violation]:
     checker = Checker()
     for entry in _readable(journal, checker):
         if isinstance(entry, Violation):

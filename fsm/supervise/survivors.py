@@ -86,16 +86,23 @@ def _cookies(pid: int) -> list[bytes] | None:
 def _by_session(target: Target, others: Sequence[Stat]) -> None:
     """Members of the run's sessions that have lost its cookie.
 
-    A session of a process that was found is the run's, for the command began one of its own. One that is only known
-    by its number may have passed to strangers since: see `_same_session`.
+    A session of a process that was found is the run's, for the command began one of its own; unless its leader is
+    older than the run, as where somebody tries a run's environment in a terminal. One that is only known by its
+    number may have passed to strangers since: see `_same_session`.
     """
     now = {stat.session for stat in target.found.values()}
+    now = {session for session in now if _begun_since(session, target.since)}
     target.sessions.update({stat.pid: stat.start for stat in target.found.values() if stat.pid == stat.session})
     for stat in others:
         if stat.start < target.since or stat.pid in target.found:
             continue
         if stat.session in now or (stat.session in target.sessions and _same_session(target, stat)):
             target.found[stat.pid] = stat
+
+
+def _begun_since(session: int, since: int) -> bool:
+    leader = stat_of(session)
+    return leader is None or leader.start >= since
 
 
 def _same_session(target: Target, member: Stat) -> bool:

@@ -75,14 +75,13 @@ class Recorder:
         if self.before is not None:
             self.before(op)
 
-    def sync(self, op: Op, done: Callable[[], None]) -> None:
+    def sync(self, op: Op) -> None:
         """A file is synced, and its folder where SQLite does that."""
         try:
             self.ask(op)
         except apsw.Error:
             self.ops.append(Op(Kind.SYNC, op.file, op.name, failed=True))
             raise
-        done()
         self.ops.append(op)
         if op.file in self._unsynced_logs:
             self._unsynced_logs.discard(op.file)
@@ -119,7 +118,7 @@ class _File(apsw.VFSFile):
 
     def xSync(self, flags: int) -> None:  # noqa: N802
         """Remember what is durable from here on. The real sync is left out: the images say what it would do."""
-        self._recorder.sync(Op(Kind.SYNC, self._file, self._name), lambda: None)
+        self._recorder.sync(Op(Kind.SYNC, self._file, self._name))
 
 
 class _Vfs(apsw.VFS):
