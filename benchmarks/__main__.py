@@ -16,10 +16,14 @@ from fsm.supervise.kernel import file_system_magic
 _TMPFS = 0x01021994  # statfs(2)
 
 
+def _by_goal() -> list[Benchmark]:
+    return sorted(REGISTRY.values(), key=lambda one: one.goals)
+
+
 def _parser() -> argparse.ArgumentParser:
     listed = "\n".join(
         f"  {one.name:<12} goal {one.goals:<4} {one.about}{' (only when named)' if one.on_demand else ''}"
-        for one in REGISTRY.values()
+        for one in _by_goal()
     )
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
@@ -45,7 +49,7 @@ def _chosen(parser: argparse.ArgumentParser, names: list[str]) -> list[Benchmark
         parser.error(f"there is no benchmark {', '.join(unknown)} (there are: {', '.join(REGISTRY)})")
     if names:
         return [REGISTRY[name] for name in names]
-    return [one for one in REGISTRY.values() if not one.on_demand]
+    return [one for one in _by_goal() if not one.on_demand]
 
 
 def main() -> int:

@@ -68,7 +68,10 @@ def run(arguments: Sequence[str], session: Session | None = None) -> int:
         if session.debug:
             raise
         complain(_unforeseen(error))
-        return Exit.USAGE if isinstance(error, OSError) else Exit.BUG
+        if not isinstance(error, OSError):
+            return Exit.BUG
+        _give_up_stdout()  # what could not be written is not written at exit either
+        return Exit.USAGE
     finally:
         session.close()
     return code if isinstance(code, int) else Exit.DONE
@@ -110,8 +113,16 @@ def _unforeseen(error: Exception) -> str:
 
 
 def _closed_pipe() -> int:
-    """The reader had enough (``| head``): no fault of anyone. Nothing may be written any more, not even at exit."""
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, 1)
-    os.close(devnull)
+    """The reader had enough (``| head``): no fault of anyone."""
+    _give_up_stdout()
     return Exit.DONE
+
+
+def _give_up_stdout() -> None:
+    """Where stdout takes no more, what Python still holds for it goes nowhere, so that its end is quiet."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, 1)
+        os.close(devnull)

@@ -97,8 +97,9 @@ class Engine:
     """Jobs and runs of one journal.
 
     `clock` is the machine's unless given; `stopper` ends processes (without it, a run that a supervisor executes
-    cannot be cancelled from here); `poke` is called after each append, so that a scheduler looks at once; `numbers` says
-    which number of a job is the highest that has left anything in the data folder, for a journal that was restored.
+    cannot be cancelled from here); `poke` is called after each append, so that a scheduler looks at once; `numbers`
+    says which number of a job is the highest that has left anything in the data folder, for a journal that was
+    restored.
     """
 
     def __init__(

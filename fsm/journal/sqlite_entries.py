@@ -19,8 +19,11 @@ from fsm.model.states import State
 _SQL = statements("read")
 _LAST = (1 << 63) - 1  # above every id and every seq
 
+FIRST_PAGE = 8
+"""Many want only the newest entry or two, or those of one run."""
+
 PAGE = 256
-"""Small enough to be bounded memory, large enough that the cost of a statement is lost in it."""
+"""What pages grow to: bounded memory still, and the cost of a statement is lost in it."""
 
 _ID, _SEQ, _RUN = 0, 2, 8  # places in a row
 
@@ -48,9 +51,10 @@ def entries_of_run(ask: Ask, job: str, run: int, after_id: int, *, back: bool) -
 
 def _rows(ask: Ask, name: str, key: tuple[str, ...], place: int, low: int, *, back: bool) -> Iterator[Row]:
     """Rows of a statement that takes a key, a lower and an upper bound (both excluded) of `place`, and a number."""
-    high = _LAST
-    while rows := ask(_page, name, (*key, low, high, PAGE)):
+    high, size = _LAST, FIRST_PAGE
+    while rows := ask(_page, name, (*key, low, high, size)):
         yield from rows
+        size = min(PAGE, size * 4)
         if back:
             high = rows[-1][place]
         else:

@@ -1,4 +1,8 @@
-"""Questions to the projection. Each costs what it returns: it has an index, and a test asks SQLite for its plan."""
+"""Questions to the projection. Each costs what it returns: it has an index, and a test asks SQLite for its plan.
+
+Every statement is read to its end (`get` and `fetchall` do that, `fetchone` does not): one that is left half read keeps
+an old state of the file alive, and the log of the file grows for as long.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +45,7 @@ def snapshot(store: Store) -> Iterator[None]:
 def state(store: Store, job: str) -> JobState:
     """The fold of a stream."""
     with snapshot(store):
-        row = store.execute(_SQL["fold"], (job,)).fetchone()
+        row: Row | None = store.execute(_SQL["fold"], (job,)).get
         live = store.execute(_SQL["live_of_job"], (job,)).fetchall() if row else []
     return fold_from_row(row, _by_number(live)) if row else JobState(job)
 
@@ -99,7 +103,7 @@ def due_of(store: Store, job: str) -> Instant | None:
 
 def run(store: Store, job: str, number: int) -> Run | None:
     """One run."""
-    row = store.execute(_SQL["run"], (job, number)).fetchone()
+    row: Row | None = store.execute(_SQL["run"], (job, number)).get
     return run_from_row(row) if row else None
 
 

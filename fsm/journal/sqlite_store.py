@@ -54,6 +54,7 @@ class Store:
 
     def _open(self) -> None:
         """Connect, and check what is there. Raises `StoreError`; then nothing is left open."""
+        self._seen = _signature(self.path)  # before anything of it is read
         self._frozen = self.read_only and not os.path.exists(f"{self.path}-wal")
         if self.read_only and not os.path.isfile(self.path):
             raise JournalUnusable(self.path, "there is no such file")
@@ -85,8 +86,11 @@ class Store:
         return connection
 
     def fresh(self) -> None:
-        """Before a read: where the file was read as it lay there and a writer has come, open it as it is now."""
-        if self._frozen and os.path.exists(f"{self.path}-wal"):
+        """Before a read: where the file was read as it lay there and a writer has come, open it as it is now.
+
+        A writer that has come and gone in between (one command) leaves no ``-wal``, but another file than was read.
+        """
+        if self._frozen and (os.path.exists(f"{self.path}-wal") or self._seen != _signature(self.path)):
             _close(self.connection)
             self._open()
 
@@ -181,6 +185,15 @@ def edges() -> list[tuple[str, str, str, str]]:
         for edge in TABLE
         for reason in sorted(edge.reasons or {""})
     ]
+
+
+def _signature(path: str) -> tuple[int, int, int] | None:
+    """What changes whenever somebody writes to the file itself."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _close(connection: Any) -> None:

@@ -17,9 +17,10 @@ from fsm.engine.wanted import still_wanted
 from fsm.errors import Conflict, Fenced, StoreError
 from fsm.instants import Moment
 from fsm.model.commands import Command, Deferred, Go, Ticks
-from fsm.model.entries import Draft, Entry, SchedulerSettings, SchedulerUp
+from fsm.model.entries import Draft, Ended, Entry, SchedulerSettings, SchedulerUp
 from fsm.model.events import LifecycleEvent
 from fsm.model.job import SCHEDULER_STREAM, Job
+from fsm.model.run import Run
 from fsm.model.states import Actor
 from fsm.model.stream import JobState
 from fsm.ports import Append, Appended, Journal, Publisher
@@ -45,11 +46,45 @@ class Intent:
 
 
 @frozen(slots=True)
+class Foreign:
+    """What others appended: the jobs concerned, and among them those with a run that was judged."""
+
+    touched: frozenset[str] = frozenset()
+    judged: frozenset[str] = frozenset()
+
+
+NOTHING_NEW = Foreign()
+
+
+class _Batch:
+    """What one turn appends, and the runs that each draft leaves behind, for the events."""
+
+    def __init__(self) -> None:
+        self.appends: list[Append] = []
+        self.runs: list[Run | None] = []
+
+    def add(self, state: JobState, drafts: tuple[Draft, ...]) -> JobState:
+        """`state` after `drafts`, which are put into the batch."""
+        if not drafts:
+            return state
+        self.appends.append(Append(state, drafts))
+        for draft in drafts:
+            after = evolve(state, draft)
+            self.runs.append(run_after(state, draft, after))
+            state = after
+        return state
+
+
+@frozen(slots=True)
 class Settled:
-    """What came of a turn's intents: which streams moved, and what may be done now that it is durable."""
+    """What came of a turn's intents: which streams moved, and what may be done now that it is durable.
+
+    `foreign` is what others had appended before.
+    """
 
     touched: frozenset[str]
     go: tuple[Go, ...] = ()
+    foreign: Foreign = NOTHING_NEW
 
 
 class Book:
@@ -85,30 +120,43 @@ class Book:
             del self.deferred[state.job]  # somebody else has answered these ticks
         return state
 
-    def read_foreign(self) -> frozenset[str]:
-        """Take notice of what others appended: publish it, fold it anew. Returns the jobs concerned.
+    def read_foreign(self) -> Foreign:
+        """Take notice of what others appended: publish it, fold it.
 
         Raises `Fenced` when another scheduler took over.
         """
         if self.journal.last_id() == self.cursor:
-            return frozenset()
+            return NOTHING_NEW
+        return self._read(MAX_FOREIGN)
+
+    def _read(self, limit: int) -> Foreign:
         touched: set[str] = set()
+        judged: set[str] = set()
         events: list[LifecycleEvent] = []
-        for entry in self.journal.entries(after_id=self.cursor, limit=MAX_FOREIGN):
+        for entry in self.journal.entries(after_id=self.cursor, limit=limit):
             self.cursor = entry.id
             if entry.job == SCHEDULER_STREAM:
                 self._read_scheduler(entry)
                 continue
             touched.add(entry.job)
-            run = self.journal.run(entry.job, entry.run) if entry.run is not None else None
+            if isinstance(entry.body, Ended):
+                judged.add(entry.job)
+            run = self._read_entry(entry)
             event = event_of(entry, run) if run is not None else None
             if event is not None:
                 events.append(event)
-        for job in touched:
-            self._folds.pop(job, None)
-            self.state(job)
         self.publisher.publish(events)
-        return frozenset(touched)
+        return Foreign(frozenset(touched), frozenset(judged))
+
+    def _read_entry(self, entry: Entry) -> Run | None:
+        """Fold an entry of somebody else; the run that it is about, as it is after it."""
+        fold = self._folds.get(entry.job)
+        if fold is not None and fold.seq == entry.seq - 1:
+            after = self._keep(evolve(fold, entry))
+            return run_after(fold, entry, after)
+        if fold is None or fold.seq < entry.seq:
+            self._keep(self.journal.state(entry.job))
+        return self.journal.run(entry.job, entry.run) if entry.run is not None else None
 
     def _read_scheduler(self, entry: Entry) -> None:
         if isinstance(entry.body, SchedulerUp) and entry.body.epoch > self.epoch:
@@ -125,26 +173,26 @@ class Book:
         wanted = list(intents)
         for _ in range(MAX_TRIES):
             batch, go, deferred = self._decide(wanted, clock())
-            if not batch:
+            if not batch.appends:
                 self.deferred.update(deferred)
                 return Settled(frozenset())
             try:
-                results = self.journal.append(batch, epoch=self.epoch)
+                results = self.journal.append(batch.appends, epoch=self.epoch)
             except Conflict as lost:
                 self._folds.pop(lost.job, None)
                 continue
-            touched = frozenset(append.state.job for append in batch)
+            touched = frozenset(append.state.job for append in batch.appends)
             for job in touched:
                 self.deferred.pop(job, None)
             self.deferred.update(deferred)
-            self._publish(batch, results)
+            foreign = self._publish(batch, results)
             for result in results:
                 self._keep(result.state)
-            return Settled(touched, tuple(go))
+            return Settled(touched, tuple(go), foreign)
         raise StoreError(f"lost {MAX_TRIES} races in a row for {', '.join(sorted({i.job for i in wanted}))[:200]}")
 
-    def _decide(self, intents: list[Intent], now: Moment) -> tuple[list[Append], list[Go], dict[str, Deferred]]:
-        batch: list[Append] = []
+    def _decide(self, intents: list[Intent], now: Moment) -> tuple[_Batch, list[Go], dict[str, Deferred]]:
+        batch = _Batch()
         go: list[Go] = []
         deferred: dict[str, Deferred] = {}
         folds: dict[str, JobState] = {}
@@ -157,45 +205,25 @@ class Book:
                 command = Ticks(self.deferred.get(intent.job), command.flush)
             elif intent.job in self.deferred and intent.job not in folds:  # what was deferred is written first
                 flush = Ticks(self.deferred[intent.job], flush=True)
-                state = _fold(state, decide(state, flush, now, Actor.SCHEDULER).drafts, batch)
+                state = batch.add(state, decide(state, flush, now, Actor.SCHEDULER).drafts)
             number = getattr(command, "number", None)
             run = state.run(number) if number is not None else None
             definition = self.definition(state, run.version) if run is not None else None
             decision = decide(state, command, now, intent.actor, definition)
-            folds[intent.job] = _fold(state, decision.drafts, batch)
+            folds[intent.job] = batch.add(state, decision.drafts)
             go += [effect for effect in decision.effects if isinstance(effect, Go)]
             if decision.deferred is not None:
                 deferred[intent.job] = decision.deferred
         return batch, go, deferred
 
-    def _publish(self, batch: list[Append], results: list[Appended]) -> None:
+    def _publish(self, batch: _Batch, results: list[Appended]) -> Foreign:
+        """Publish what was appended, after what others had appended before: ids are given in commit order."""
         entries = [entry for result in results for entry in result.entries]
-        if entries[0].id != self.cursor + 1 or entries[-1].id != self.cursor + len(entries):
-            return  # others appended in between: read_foreign brings all of it, in order
-        events: list[LifecycleEvent] = []
-        for append, result in zip(batch, results, strict=True):
-            events += _events(append.state, result.entries)
+        foreign = NOTHING_NEW
+        if entries[0].id > self.cursor + 1:
+            # none of these streams is among ours: such an append would have been a conflict
+            foreign = self._read(entries[0].id - self.cursor - 1)
+        events = [event_of(entry, run) for entry, run in zip(entries, batch.runs, strict=True) if run is not None]
         self.cursor = entries[-1].id
-        self.publisher.publish(events)
-
-
-def _fold(state: JobState, drafts: tuple[Draft, ...], batch: list[Append]) -> JobState:
-    """`state` after `drafts`, which are put into the batch."""
-    if not drafts:
-        return state
-    batch.append(Append(state, drafts))
-    for draft in drafts:
-        state = evolve(state, draft)
-    return state
-
-
-def _events(state: JobState, entries: tuple[Entry, ...]) -> list[LifecycleEvent]:
-    events: list[LifecycleEvent] = []
-    for entry in entries:
-        after = evolve(state, entry)
-        run = run_after(state, entry, after)
-        event = event_of(entry, run) if run is not None else None
-        if event is not None:
-            events.append(event)
-        state = after
-    return events
+        self.publisher.publish([event for event in events if event is not None])
+        return foreign

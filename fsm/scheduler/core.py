@@ -17,7 +17,7 @@ from fsm.model.states import Actor, State
 from fsm.model.stream import JobState
 from fsm.ports import Append, Clock, Journal, Launcher, Publisher
 from fsm.scheduler.alarms import Alarms
-from fsm.scheduler.book import MAX_TRIES, Book, Intent
+from fsm.scheduler.book import MAX_TRIES, Book, Foreign, Intent
 from fsm.scheduler.starter import Starter
 from fsm.scheduler.strangers import Strangers
 from fsm.scheduler.watcher import Watcher
@@ -102,9 +102,8 @@ class Scheduler:
     def turn(self) -> Wake:
         """Answer everything that has happened or come due, durably; then do what follows from it."""
         now = self.clock.now()
-        for job in self.book.read_foreign():
-            self._follow(job, now, foreign=True)
-        intents = [*self._again, *self._from_facts(self.launcher.facts()), *self._from_clocks(now)]
+        self._follow_foreign(self.book.read_foreign(), now)
+        intents = [*self._held(now), *self._from_facts(self.launcher.facts()), *self._from_clocks(now)]
         self._again = []
         self._settle(intents)
         self._housekeep(now)
@@ -112,10 +111,25 @@ class Scheduler:
             self.starter.admit(now)
         return self._wake(now)
 
+    def _held(self, now: Moment) -> list[Intent]:
+        """What is to be asked again. A queue timeout only if its time has passed still: after a reboot deadlines count
+        by the wall clock, which may have been set back while the store took nothing."""
+        held: list[Intent] = []
+        for intent in self._again:
+            run = None
+            if isinstance(intent.command, QueueTimeout):
+                run = self.book.state(intent.job).run(intent.command.number)
+            if run is None or run.start_by.passed(now):
+                held.append(intent)
+            else:
+                self._set_deadline(intent.job, now)
+        return held
+
     def _settle(self, intents: list[Intent]) -> None:
         if not intents:
-            if self._retry_at is not None and self.clock.now().boot >= self._retry_at:
-                self.trouble, self._retry_at = None, None  # only starts were held back: their runs are armed anew
+            now = self.clock.now()
+            if self._retry_at is not None and now.boot >= self._retry_at:
+                self._say_alive(now)  # only starts were held back: does the store take anything, before they are armed?
             return
         try:
             settled = self.book.settle(intents, self.clock.now)
@@ -129,6 +143,7 @@ class Scheduler:
         for go in settled.go:
             self._go(go)
         now = self.clock.now()
+        self._follow_foreign(settled.foreign, now)
         for job in {intent.job for intent in intents} | settled.touched:
             self._follow(job, now)
 
@@ -189,14 +204,18 @@ class Scheduler:
             self._settle_by = None
         return self._settle_by is None
 
-    def _follow(self, job: str, now: Moment, *, foreign: bool = False) -> None:
+    def _follow_foreign(self, foreign: Foreign, now: Moment) -> None:
+        for job in foreign.touched:
+            self._follow(job, now)
+        for job in foreign.judged:  # whoever did put a stop first, or saw its supervisor dead
+            self._again += self.watcher.examine(job)
+
+    def _follow(self, job: str, now: Moment) -> None:
         """Bring alarms, armings and watches in line with a stream that moved."""
         state = self.book.state(job)
         self._set_due(state)
         self.starter.consider(job)
         self.watcher.consider(job)
-        if foreign and state.slot is not None:
-            self._again += self.watcher.examine(job)
         self._set_deadline(job, now)
 
     def _set_due(self, state: JobState) -> None:
@@ -220,12 +239,16 @@ class Scheduler:
                 self._again += self.watcher.examine(job)
                 self._follow(job, now)
         if now.boot >= self._alive_at and self.trouble is None:
-            try:
-                self._append(SchedulerAlive(self.book.epoch), now)
-            except StoreError as trouble:
-                self._in_trouble(trouble)
-            else:
-                self._alive_at = now.boot + ALIVE_EVERY
+            self._say_alive(now)
+
+    def _say_alive(self, now: Moment) -> None:
+        try:
+            self._append(SchedulerAlive(self.book.epoch), now)
+        except StoreError as trouble:
+            self._in_trouble(trouble)
+        else:
+            self.trouble, self._retry_at = None, None
+            self._alive_at = now.boot + ALIVE_EVERY
 
     def _append(self, body: SchedulerUp | SchedulerAlive | SchedulerDown, now: Moment) -> None:
         draft = Draft(SCHEDULER_STREAM, now.utc, Actor.SCHEDULER, None, body)

@@ -13,8 +13,8 @@ import fsm
 from fsm.client.apply import Changes, apply
 from fsm.client.cancel import CarefulStopper
 from fsm.client.engine import Engine
-from fsm.client.settle import Settler
 from fsm.client.settings import change_max_running, max_running
+from fsm.client.settle import Settler
 from fsm.codec.jobsfile import JobsFile, read_jobs
 from fsm.errors import BadJobs, CronfsmError, FolderUnusable, StoreError
 from fsm.instants import SECOND, Duration
@@ -26,6 +26,7 @@ from fsm.scheduler.core import Scheduler, Who
 from fsm.scheduler.lock import SchedulerLock, take_over
 from fsm.scheduler.loop import Loop
 from fsm.scheduler.publish import Broadcast, Courier
+from fsm.scheduler.systemd import Notifier, deadly_kill_mode
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.launcher import ProcessLauncher
 
@@ -108,6 +109,10 @@ class Server:
         lock = SchedulerLock(self._folder, clock.now())
         voice: Courier[str] = Courier(self._say_to, "cronfsm-voice")
         self._say = voice.put
+        notifier = Notifier()
+        warning = deadly_kill_mode()
+        if warning is not None:
+            self._say(warning)
         if ended is not None:
             self._say(f"took over from process {ended}; its runs go on")
         publisher = Broadcast()
@@ -116,7 +121,7 @@ class Server:
         try:
             journal = SqliteJournal(self._folder.journal)
             try:
-                self._serve(journal, clock, publisher, jobs)
+                self._serve(journal, clock, publisher, jobs, notifier)
             finally:
                 journal.close()
         finally:
@@ -124,7 +129,14 @@ class Server:
             voice.close()
             lock.close()
 
-    def _serve(self, journal: SqliteJournal, clock: SystemClock, publisher: Broadcast, jobs: JobsFile | None) -> None:
+    def _serve(
+        self,
+        journal: SqliteJournal,
+        clock: SystemClock,
+        publisher: Broadcast,
+        jobs: JobsFile | None,
+        notifier: Notifier,
+    ) -> None:
         launcher = ProcessLauncher(self._folder, clock)
         try:
             settler = Settler(journal, launcher, clock, pause=time.sleep)
@@ -150,7 +162,10 @@ class Server:
                 until_idle=self._until_idle,
             )
             self._scheduler.begin()
-            self._scheduler.end(loop.run())
+            notifier.ready()
+            reason = loop.run()
+            notifier.stopping()
+            self._scheduler.end(reason)
         finally:
             launcher.close()
 

@@ -16,7 +16,7 @@ from fsm.model.commands import FailStart, Start
 from fsm.model.facts import Armed, ArmFailed, Order
 from fsm.model.run import Run
 from fsm.model.states import State
-from fsm.planning.admission import Waiting, admit
+from fsm.planning.admission import Line
 from fsm.ports import Launcher
 from fsm.scheduler.book import Book, Intent
 from fsm.scheduler.strangers import Strangers
@@ -32,7 +32,7 @@ class Starter:
     def __init__(self, launcher: Launcher, book: Book, strangers: Strangers, nonce: Callable[[], str]) -> None:
         self.launcher, self.book, self.strangers, self._nonce = launcher, book, strangers, nonce
         self.pending: dict[str, Order] = {}
-        self._waiting: dict[str, Waiting] = {}
+        self._line = Line()
         self._holding: set[str] = set()
 
     def consider(self, job: str) -> None:
@@ -50,17 +50,14 @@ class Starter:
             if holder is None or holder.arming is None or holder.arming.nonce != order.nonce:
                 self.launcher.disarm(order.nonce)
         if queued is None or state.slot is not None or job in self.pending or self.strangers.block(job):
-            self._waiting.pop(job, None)
+            self._line.leave(job)
         else:
-            self._waiting[job] = Waiting(queued.queued_at, job, queued.number)
+            self._line.join(job, queued.number, queued.queued_at)
 
     def admit(self, now: Moment) -> None:
         """Arm as many of the waiting as there is room for."""
-        if not self._waiting:
-            return
-        for one in admit(self._waiting.values(), len(self.pending) + len(self._holding), self.book.max_running):
-            del self._waiting[one.job]
-            run = self.book.state(one.job).run(one.number)
+        for job, number in self._line.call(len(self.pending) + len(self._holding), self.book.max_running):
+            run = self.book.state(job).run(number)
             if run is not None:
                 self._arm(run, now)
 
@@ -116,4 +113,4 @@ class Starter:
         for order in self.pending.values():
             self.launcher.disarm(order.nonce)
         self.pending.clear()
-        self._waiting.clear()
+        self._line.clear()

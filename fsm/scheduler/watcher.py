@@ -36,6 +36,7 @@ class Watcher:
     def __init__(self, launcher: Launcher, book: Book, clock: Callable[[], Moment]) -> None:
         self.launcher, self.book, self._clock = launcher, book, clock
         self._watched: dict[str, str] = {}  # nonce -> job
+        self._nonces: dict[str, str] = {}  # job -> nonce: the same, the other way round
         self._kept: dict[str, Examination] = {}  # job -> life lock, kept until what was found is journaled
         self._searches: dict[str, _Search] = {}  # nonce -> search under way
         self.hindered: dict[str, tuple[str, int]] = {}  # job -> what keeps its slot held, when to search again
@@ -53,7 +54,7 @@ class Watcher:
         if execution is None or not self._mine(job, execution):
             self._let_go(job)
         if execution is not None and nonce is not None and nonce not in self._watched:
-            self._watched[nonce] = job
+            self._watched[nonce], self._nonces[job] = job, nonce
             self.launcher.watch(execution)
 
     def _mine(self, job: str, execution: Execution) -> bool:
@@ -65,7 +66,8 @@ class Watcher:
             kept.close()
         self.hindered.pop(job, None)
         self._kill_by.pop(job, None)
-        for nonce in [nonce for nonce, watched in self._watched.items() if watched == job]:
+        nonce = self._nonces.pop(job, None)
+        if nonce is not None:
             del self._watched[nonce]
             self._searches.pop(nonce, None)
             self.launcher.forget(nonce)
@@ -125,6 +127,9 @@ class Watcher:
             again = self.hindered[job][1]
         elif run.state is State.RUNNING:
             again = now.boot + (run.reap_by.left(now) if run.reap_by is not None else 0)
+            killed = self._kill_by.get(job)
+            if killed is not None and killed[0] == run.arming.nonce:
+                again = max(again, killed[1])
         else:
             again = self._kill_time(run, run.arming.nonce, now)
         return again
@@ -162,6 +167,8 @@ class Watcher:
         if job in self._kept:  # its supervisor is dead; a search is under way
             return [Intent(job, _overdue(run), Actor.REAPER)]
         if not execution.arming.in_process and self.launcher.stop(execution, Reason.OVERDUE) is StopAnswer.BUSY:
+            # It may be some time in dying (a disk that does not answer): look, and kill, again later, not at once.
+            self._kill_by[job] = (execution.arming.nonce, self._clock().boot + SEARCH_AGAIN)
             self.launcher.kill(execution)
             return self.examine(job)
         # its own verdict, if it gave one before the stop, comes before ours

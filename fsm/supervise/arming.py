@@ -45,6 +45,7 @@ def arm(order: SentOrder, go: int, waiter: Waiter) -> Armed:
     try:
         return _make_files(order, slot)
     except (OSError, ValueError) as error:
+        os.close(slot)  # before anybody is told: the next arming may come at once
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise NotArmed(f"cannot make the run's files: {why} ({order.folder})") from error
 

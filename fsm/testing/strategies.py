@@ -23,7 +23,7 @@ from fsm.testing.behaviours import (
 )
 from fsm.testing.world import Step
 
-RUN_LENGTHS = st.sampled_from(["0s", "1s", "10s", "45s", "2m"])
+RUN_LENGTHS = st.sampled_from(["10s", "0s", "1s", "45s", "2m"])
 """How long a command runs, about as long as the shortest interval and timeout below."""
 
 ADVANCES = st.sampled_from(["0s", "1s", "10s", "31s", "1m", "3m", "12m"])
@@ -42,6 +42,11 @@ POINTS = st.integers(1, 14)
 """At which of the next points between two calls of a process something comes: a turn seldom has more."""
 
 STEPS = st.sampled_from(list(Step))
+
+
+def all_lags() -> st.SearchStrategy[dict[Step, str]]:
+    """How long each kind of step takes to begin with."""
+    return st.fixed_dictionaries(dict.fromkeys(Step, LAGS))
 
 
 def children() -> st.SearchStrategy[Child]:

@@ -6,18 +6,17 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import cast
 
 from attrs import define, field
 from recording_vfs import Op, Recorder, recording
 
 from fsm.errors import StoreError
+from fsm.instants import HOUR, Instant
 from fsm.journal.export import export_lines
 from fsm.journal.sqlite import SqliteJournal
 from fsm.model.states import RefusalReason, State
-from fsm.ports import Append, Appended, Journal
-from fsm.testing.interruptions import Interruptions, journal_of
-from fsm.testing.scribe import Scribe
+from fsm.ports import Append, Appended
+from fsm.testing.scribe import START, Scribe
 
 JOBS = ("backup", "Zürich", "c")
 ENDS = (State.SUCCEEDED, State.FAILED, State.TIMED_OUT, State.LOST, State.REAPED)
@@ -53,45 +52,38 @@ class History:
         return (batch for done, batch in self.attempts if last <= done <= at)
 
 
+class _Watched(SqliteJournal):
+    """The journal as it is; when an append was begun and when it came back is noted."""
+
+    history: History
+
+    def append(self, batch: Sequence[Append], *, epoch: int | None = None) -> list[Appended]:
+        history = self.history
+        history.attempts.append((len(history.ops), tuple(batch)))
+        results = super().append(batch, epoch=epoch)
+        last = max((entry.id for result in results for entry in result.entries), default=0)
+        if last:
+            history.acknowledged.append((len(history.ops), last))
+        return results
+
+
 class Author:
     """Writes through its own connection to the journal, as a process of its own would."""
 
     def __init__(self, path: Path, history: History, synchronous: str | None) -> None:
-        self._history = history
-        self._real = SqliteJournal(path, node="here")
-        execute = self._real._store.execute
+        self.journal = _Watched(path, node="here")
+        self.journal.history = history
+        execute = self.journal._store.execute
         execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}").fetchall()
         if synchronous is not None:
             execute(f"PRAGMA synchronous = {synchronous}").fetchall()
-        self.journal = cast(Journal, journal_of(self._real, Interruptions(), lambda: None, self._acknowledged))
-        appended = self.journal.append
-
-        def append(batch: Sequence[Append], *, epoch: int | None = None) -> list[Appended]:
-            history.attempts.append((len(history.ops), tuple(batch)))
-            return appended(batch, epoch=epoch)
-
-        self.journal.append = append  # type: ignore[method-assign]
-        self.scribe = Scribe(self.journal)
-
-    def _acknowledged(self, results: Sequence[Appended]) -> None:
-        last = max((entry.id for result in results for entry in result.entries), default=0)
-        if last:
-            self._history.acknowledged.append((len(self._history.ops), last))
-
-    def read(self) -> list[bytes]:
-        """All there is."""
-        return list(export_lines(self._real))
-
-    def close(self) -> None:
-        self._real.close()
 
 
-def batch(author: Author, rng: random.Random) -> None:
+def batch(scribe: Scribe, rng: random.Random) -> None:
     """Several jobs in one transaction, as one turn of a scheduler's loop writes them."""
-    scribe = author.scribe
     appends = []
     for job in JOBS:
-        state = author.journal.state(job)
+        state = scribe.journal.state(job)
         if state.definition is None:
             return
         number = state.last_number + 1
@@ -99,12 +91,12 @@ def batch(author: Author, rng: random.Random) -> None:
         if state.slot is None and rng.random() < 0.7:
             drafts.append(scribe.draft(job, scribe.started(number), number))
         appends.append(Append(state, tuple(drafts)))
-    author.journal.append(appends)
+    scribe.journal.append(appends)
 
 
-def step(author: Author, rng: random.Random) -> None:
-    """One thing that happens to some job."""
-    scribe, job = author.scribe, rng.choice(JOBS)
+def step(author: Author, rng: random.Random, number: int) -> None:
+    """One thing that happens to some job, `number` hours later."""
+    scribe, job = Scribe(author.journal, start=Instant(START + number * HOUR)), rng.choice(JOBS)
     state = author.journal.state(job)
     if state.definition is None:
         scribe.define(job, schedule="*/5 * * * *", env={"LONG": "x" * rng.choice([1, 300, 6_000])})
@@ -119,7 +111,7 @@ def step(author: Author, rng: random.Random) -> None:
     elif rng.random() < 0.3:
         scribe.refuse(job, RefusalReason.MISSED)
     elif rng.random() < 0.3:
-        batch(author, rng)
+        batch(scribe, rng)
     elif rng.random() < 0.1:
         scribe.define(job, schedule="*/7 * * * *")
     else:
@@ -143,12 +135,13 @@ def worked(
     `trouble` is called before each step, to have the disk fail; an append that fails is left at that.
     """
     rng = random.Random(seed)
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "journal.db"
     with recording() as recorder:
         history = History(recorder.ops)
         authors = [Author(path, history, synchronous)]
         try:
-            authors[0].scribe.up()
+            Scribe(authors[0].journal).up()
             for number in range(steps):
                 if trouble is not None:
                     trouble(recorder, rng)
@@ -156,17 +149,17 @@ def worked(
                     authors.append(Author(path, history, synchronous))
                 if number == steps // 2:  # the last one out closes the log; the next one makes it anew
                     for author in authors:
-                        author.close()
+                        author.journal.close()
                     authors[:] = [Author(path, history, synchronous)]
                 try:
-                    step(rng.choice(authors), rng)
+                    step(rng.choice(authors), rng, number)
                 except StoreError as error:
                     history.failures.append(error)
             recorder.before = None
-            history.lines = authors[0].read()
+            history.lines = list(export_lines(authors[0].journal))
             with suppress(FileNotFoundError):
                 history.shm = Path(f"{path}-shm").read_bytes()
             yield history
         finally:
             for author in authors:
-                author.close()
+                author.journal.close()

@@ -18,6 +18,7 @@ from supervise_kit import CLOCK, MINUTE, Bench, in_us, lives, processes_with, py
 from fsm.model.facts import Armed, ArmFailed, Changed, Execution, Finding
 from fsm.model.run import Arming
 from fsm.model.states import Evidence, Reason
+from fsm.supervise import examine
 from fsm.supervise.armingfile import EMPTIED, FRAME, HEADER, VERDICT
 from fsm.supervise.examine import look
 from fsm.supervise.locks import try_lock
@@ -238,6 +239,26 @@ def test_two_who_look_do_not_take_each_other_for_the_supervisor(bench: Bench) ->
     first.close()
     second.close()
     second.close()
+
+
+def test_a_run_that_ends_while_it_is_looked_at_is_not_taken_for_lost(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lock first, then the report: read the other way round, the report that comes in between would be missed."""
+    go = bench.root / "go"
+    os.mkfifo(go)
+    execution = bench.started("/bin/sh", "-c", f"read word < {go}; exit 3")
+    real = examine.lock_open_file
+
+    def ends_first(fd: int, *, shared: bool = False) -> bool:
+        go.write_text("now\n")
+        wait_gone(execution.arming.pid)
+        return real(fd, shared=shared)
+
+    monkeypatch.setattr(examine, "lock_open_file", ends_first)
+    finding = bench.look(execution)
+    assert not finding.alive
+    assert reason_of(finding) is Reason.EXIT_CODE
 
 
 def test_the_life_lock_is_kept_while_the_examination_is_open(bench: Bench) -> None:

@@ -38,7 +38,9 @@ def test_a_full_disk_loses_output_and_no_report(small: Bench) -> None:
     said = small.channel()
     go = small.root / "go"
     os.mkfifo(go)
-    script = "import sys; open(sys.argv[1], 'w').write('up\\n'); open(sys.argv[2]).read(); print('x' * 300_000); sys.exit(4)"
+    script = (
+        "import sys; open(sys.argv[1], 'w').write('up\\n'); open(sys.argv[2]).read(); print('x' * 300_000); sys.exit(4)"
+    )
     execution = small.started(*python(script, said.path, go))
     assert said.line() == "up"
     fill(small.root)

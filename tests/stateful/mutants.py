@@ -20,7 +20,6 @@ from fsm.model.commands import Judge, Start
 from fsm.model.entries import Ended, Started
 from fsm.model.facts import Finding
 from fsm.model.states import RefusalReason, State, Trigger
-from fsm.planning.admission import Waiting
 from fsm.planning.reconciliation import Reconciled, gone
 from fsm.ports import Append
 from fsm.scheduler import book as book_module
@@ -66,7 +65,7 @@ def _always_waiting(patch: pytest.MonkeyPatch, *, unless_pending: bool) -> None:
         state = self.book.state(job)
         queued = next((run for run in state.runs if run.state is State.QUEUED), None)
         if queued is not None and not (unless_pending and job in self.pending):
-            self._waiting[job] = Waiting(queued.queued_at, job, queued.number)
+            self._line.join(job, queued.number, queued.queued_at)
 
     patch.setattr(Starter, "consider", considered)
 

@@ -6,6 +6,7 @@ import fcntl
 import os
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from fsm.lifecycle.table import TABLE
 from fsm.model.states import Reason, State, Trigger
 from fsm.supervise import mailbox, poke
+from fsm.supervise.arming import Armed, NotArmed, TakenBack, arm
 from fsm.supervise.armingfile import (
     COMMAND,
     EMPTIED,
@@ -33,6 +35,7 @@ from fsm.supervise.capture import Capture, chunks
 from fsm.supervise.locks import lock_open_file, names_file, try_lock
 from fsm.supervise.report import read_contents
 from fsm.supervise.sent import MAX_ORDER, PACKET, SentOrder, packets, receive
+from fsm.supervise.waiting import Happened, boot_us
 
 PARTS = (HEADER, VERDICT, EMPTIED, COMMAND)
 
@@ -413,6 +416,16 @@ def test_a_folder_that_takes_nothing_drops_and_counts(tmp_path: Path) -> None:
     os.close(write)
 
 
+def test_an_outsider_who_goes_on_writing_does_not_keep_a_run_open(tmp_path: Path) -> None:
+    endless = os.open("/dev/zero", os.O_RDONLY)
+    capture = Capture(endless, str(tmp_path), 10_000)
+    capture.read_some()
+    capture.drain()
+    assert capture.total < 10_000_000
+    assert sum(os.path.getsize(path) for _, path in chunks(str(tmp_path))) <= 10_000
+    os.close(endless)
+
+
 def test_no_folder_no_chunks(tmp_path: Path) -> None:
     assert chunks(str(tmp_path / "nowhere")) == []
     (tmp_path / "out.x").touch()
@@ -474,3 +487,86 @@ def test_locking_where_locks_do_not_work_is_an_error(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(fcntl, "flock", flock)
     with open(tmp_path / "x", "w") as file, pytest.raises(OSError, match="No locks"):
         lock_open_file(file.fileno())
+
+
+# ---- waiting for the slot lock
+
+
+class Waits:
+    """In place of a `Waiter`: something happens at the second wait."""
+
+    def __init__(self, happens: Callable[[Happened], None]) -> None:
+        self.happens, self.times = happens, 0
+
+    def wait(self, until_us: int) -> Happened:
+        self.times += 1
+        happened = Happened()
+        if self.times == 2:
+            self.happens(happened)
+        assert self.times < 5
+        return happened
+
+
+def arm_with_a_busy_slot(tmp_path: Path, happens: Callable[[Happened, int], None], arm_by_us: int) -> tuple[Armed, int]:
+    sent = order(["/bin/true"])
+    sent.slot_lock, sent.folder, sent.arm_by_us = str(tmp_path / "slot"), str(tmp_path / "run"), arm_by_us
+    sent.arming_file, sent.mailbox = str(tmp_path / "run" / "n.arming"), str(tmp_path / "run" / "n.stop")
+    sent.header = b'{"nonce":"n"'
+    busy = try_lock(sent.slot_lock, create=True)
+    assert busy is not None
+    waits = Waits(lambda happened: happens(happened, busy))
+    return arm(sent, 99, waits), waits.times  # type: ignore[arg-type]
+
+
+def test_a_slot_lock_that_is_let_go_is_taken(tmp_path: Path) -> None:
+    armed, times = arm_with_a_busy_slot(tmp_path, lambda _, busy: os.close(busy), boot_us() + 10**9)
+    assert times == 2
+    os.close(armed.slot)
+    armed.file.close()
+
+
+def test_a_slot_lock_is_not_waited_for_beyond_the_arm_deadline(tmp_path: Path) -> None:
+    with pytest.raises(NotArmed) as caught:
+        arm_with_a_busy_slot(tmp_path, lambda *_: None, boot_us() - 1)
+    assert caught.value.busy
+
+
+def test_who_waits_for_a_slot_lock_hears_that_it_is_taken_back_or_told_to_end(tmp_path: Path) -> None:
+    with pytest.raises(TakenBack):
+        arm_with_a_busy_slot(tmp_path, lambda happened, _: happened.descriptors.add(99), boot_us() + 10**9)
+    (tmp_path / "slot").unlink()
+    with pytest.raises(NotArmed, match="told to end") as caught:
+        arm_with_a_busy_slot(tmp_path, lambda happened, _: happened.signals.add(15), boot_us() + 10**9)
+    assert not caught.value.busy
+    assert not (tmp_path / "run").exists()
+
+
+# ---- what is safe before armed is said
+
+
+def test_files_and_folders_are_synced_before_anything_is_armed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runs").mkdir()
+    folder = tmp_path / "runs" / "job" / "1"
+    synced: list[str] = []
+    held: list[bool] = []
+    real = os.fsync
+
+    def fsync(fd: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+        held.append(try_lock(str(folder / "n.arming"), shared=True) is None)
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    go, _ = os.pipe()
+    sent = order(["/bin/true"])
+    sent.folder, sent.slot_lock = str(folder), str(tmp_path / "slot")
+    sent.arming_file, sent.mailbox = str(folder / "n.arming"), str(folder / "n.stop")
+    sent.header, sent.arm_by_us = b'{"nonce":"n"', 0
+    armed = arm(sent, go, None)  # type: ignore[arg-type]  # it does not wait: the lock is free
+    assert synced == [str(folder / "n.arming"), str(folder), str(folder.parent), str(tmp_path / "runs")]
+    assert all(held), "the life lock is held while the file is still being made safe"
+    assert (folder / "n.arming").stat().st_blocks * 512 >= SIZE, "its room is taken"
+    assert try_lock(sent.slot_lock) is None
+    armed.file.close()
+    for fd in (armed.slot, go, _):
+        os.close(fd)

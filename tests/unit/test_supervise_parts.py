@@ -7,14 +7,17 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fsm.realtime import SystemClock, read_boot_id
 from fsm.supervise import survivors
+from fsm.supervise.child import Plan, start
 from fsm.supervise.events import END, READ, Events
 from fsm.supervise.handshake import make_order
+from fsm.supervise.locks import try_lock
 from fsm.supervise.processes import Stat, all_pids, is_alive, open_process, own_start, send_signal, stat_of, ticks
 from fsm.supervise.survivors import Target, scan
 from fsm.supervise.waiting import SIGNALS, Waiter, boot_us
@@ -321,6 +324,38 @@ def test_what_can_be_neither_read_nor_ended_is_a_hindrance(monkeypatch: pytest.M
     finally:
         process.kill()
         process.wait()
+
+
+# ---- between fork and exec
+
+
+def test_a_child_that_is_not_yet_the_command_does_not_hold_the_life_lock(tmp_path: Path) -> None:
+    """If the supervisor is killed just then and the child hangs on its way, nobody may take it for a supervisor."""
+    life, slot = try_lock(str(tmp_path / "life"), create=True), try_lock(str(tmp_path / "slot"), create=True)
+    assert life is not None
+    assert slot is not None
+    pipes = [os.pipe() for _ in range(2)]
+    (reached, says), (waits, go_on) = pipes
+
+    class OnTheWay(list[tuple[str, str]]):
+        def __iter__(self) -> Iterator[tuple[str, str]]:
+            os.write(says, b"x")
+            os.read(waits, 1)
+            return iter(())
+
+    started = start(Plan(["true"], ["/bin/true"], OnTheWay(), None), slot, [life], None)
+    assert os.read(reached, 1) == b"x"
+    os.close(life)
+    os.close(slot)
+    alone = try_lock(str(tmp_path / "life"), shared=True)
+    assert alone is not None
+    assert try_lock(str(tmp_path / "slot"), shared=True) is None, "the slot is the command's"
+    os.write(go_on, b"x")
+    assert os.waitstatus_to_exitcode(os.waitpid(started.pid, 0)[1]) == 0
+    free = try_lock(str(tmp_path / "slot"), shared=True)
+    assert free is not None
+    for fd in (alone, free, started.output, started.failed, *pipes[0], *pipes[1]):
+        os.close(fd)
 
 
 def test_programs_are_looked_for_along_the_path_that_counts(tmp_path: Path) -> None:
