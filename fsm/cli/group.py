@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Evidence": {
         "explain": ("explain", "Why a job ran, or did not, tick by tick."),
+        "events": ("events", "What happened to runs, as lifecycle events, from any point on."),
         "journal": ("journal", "The entries of the journal themselves."),
         "verify": ("verify", "Check the whole journal: hash chain, transitions, invariants."),
     },

@@ -8,8 +8,9 @@ from attrs import frozen
 
 from fsm.client.engine import Engine
 from fsm.codec.jobs import job_diff
+from fsm.errors import BadJobs
 from fsm.model.commands import Command, Put, Remove
-from fsm.model.job import Job
+from fsm.model.job import Job, fold_name
 from fsm.model.states import Reason
 
 
@@ -33,7 +34,7 @@ class Changes:
 
 
 def compare(engine: Engine, jobs: Sequence[Job], *, source: str, prune: bool, prune_source: bool) -> Changes:
-    """What `apply` would do, without doing it.
+    """What `apply` would do, without doing it. Raises `BadJobs` for a name that a stored job has in another case.
 
     `prune` removes every stored job that is not among `jobs`; `prune_source` only those that came from `source`.
     """
@@ -51,7 +52,16 @@ def compare(engine: Engine, jobs: Sequence[Job], *, source: str, prune: bool, pr
     absent = [name for name in stored if name not in wanted]
     removed = [name for name in absent if prune or (prune_source and stored[name].source == source)]
     kept = [name for name in absent if name not in removed]
+    _refuse_twins(added, kept)
     return Changes(tuple(added), tuple(changed), tuple(removed), tuple(unchanged), tuple(kept))
+
+
+def _refuse_twins(added: Sequence[str], kept: Sequence[str]) -> None:
+    """Two jobs whose names differ in case only would share a slot lock; `Engine.define` refuses them as well."""
+    folded = {fold_name(name): name for name in kept}
+    twins = [(name, folded[fold_name(name)]) for name in added if fold_name(name) in folded]
+    if twins:
+        raise BadJobs(tuple(f'jobs.{name}: differs from the stored job "{twin}" in case only' for name, twin in twins))
 
 
 def apply(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fsm.instants import Instant
 from fsm.model.entries import Ended, Entry, Queued, Started
 from fsm.model.events import LifecycleEvent
 from fsm.model.run import Run
@@ -39,12 +40,19 @@ def event_of(entry: Entry, run: Run) -> LifecycleEvent | None:
         phase,
         state,
         body.reason if isinstance(body, Ended) else None,
-        run.started_at if state is not State.QUEUED else None,
+        _started_at(entry, run),
         body.ended_at if isinstance(body, Ended) else None,
         (body.error or str(body.reason)) if isinstance(body, Ended) and phase == "error" else None,
         kind if ended else None,
         stop if ended else None,
     )
+
+
+def _started_at(entry: Entry, run: Run) -> Instant | None:
+    """As it was known then: a later report may say when the command was really executed."""
+    if isinstance(entry.body, Queued):
+        return None
+    return entry.at if isinstance(entry.body, Started) else run.started_at
 
 
 _TARGET = {

@@ -2,7 +2,8 @@
 
 The first one is written at once. Those that follow with the same reason and the same run in the way are put together
 into one entry an hour, or written when reason or blocker change, so that a job that is refused every second leaves
-24 entries a day and not 86,400.
+24 entries a day and not 86,400. A request that is refused as the last tick was needs no entry of its own either; a
+tick does after a request, for it has to have its answer in the stream.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ def same_refusal(state: JobState, refusal: Refused, now: Instant) -> bool:
     if last is None or state.refused_at is None:
         return False
     alike = (last.reason, _blocker(last)) == (refusal.reason, _blocker(refusal))
-    same_kind = (last.cause is Cause.MANUAL) == (refusal.cause is Cause.MANUAL)
-    return alike and same_kind and 0 <= now - state.refused_at < WRITE_EVERY
+    stands_for_it = refusal.cause is Cause.MANUAL or last.cause is not Cause.MANUAL
+    return alike and stands_for_it and 0 <= now - state.refused_at < WRITE_EVERY
 
 
 def _blocker(refusal: Refused) -> int | None:

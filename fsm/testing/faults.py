@@ -30,13 +30,17 @@ class FaultyHost(Host):
         """The next `count` pokes get lost; the journal and the files still say it all."""
         self.world.hints_to_lose = count
 
-    def end_faults(self) -> None:
-        """Nothing is slow, full, stopped or lost any more, nothing is about to crash, what is hidden ends."""
+    def calm(self) -> None:
+        """No step is slow, the disk has room, no hint gets lost, nobody is about to die. What is stopped stays so."""
         self.world.lags.clear()
         self._failing = self._full_until = 0
         self.lose_hints(0)
         for life in self._lives:
             life.interruptions.clear()
+
+    def end_faults(self) -> None:
+        """As `calm`; and whoever was stopped goes on, and what can be neither found nor ended ends by itself."""
+        self.calm()
         self.continue_scheduler()
         for supervisor in list(self.world.everyone()):
             if supervisor.mute:

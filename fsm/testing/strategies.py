@@ -32,8 +32,11 @@ ADVANCES = st.sampled_from(["0s", "1s", "10s", "31s", "1m", "3m", "12m"])
 MOMENTS = st.sampled_from(["0s", "0s", "1s", "10s", "20s", "1m"])
 """How long it is until the next thing happens."""
 
-LAGS = st.sampled_from(["0s", "10ms", "1s", "4s"])
+LAGS = st.sampled_from(["0s", "0s", "10ms", "1s", "4s"])
 """How long a step may take; four seconds is a bad disk."""
+
+LOOKS = st.sampled_from(["0s", "10s", "1s"])
+"""How long an examination may take between life lock and report: long enough for a run to end meanwhile."""
 
 JUMPS = st.sampled_from(["1s", "-1s", "61s", "-61s", "1h", "-1h", "4h", "-1d"])
 """By how much the wall clock may be set."""
@@ -46,7 +49,7 @@ STEPS = st.sampled_from(list(Step))
 
 def all_lags() -> st.SearchStrategy[dict[Step, str]]:
     """How long each kind of step takes to begin with."""
-    return st.fixed_dictionaries(dict.fromkeys(Step, LAGS))
+    return st.fixed_dictionaries({**dict.fromkeys(Step, LAGS), Step.LOOK: LOOKS})
 
 
 def children() -> st.SearchStrategy[Child]:

@@ -139,7 +139,11 @@ def test_serve_until_idle(cli: Cli) -> None:
     cli.run("run", "good")
     cli.run("run", "bad")
     done = cli.run("serve", "--until-idle")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert done.stderr == (
+        f"cronfsm: a scheduler starts on {cli.path}; Ctrl-C stops it, and what runs goes on\n"
+        "cronfsm: the scheduler has stopped; no run goes on\n"
+    )
     lines = done.stdout.splitlines()
     assert sorted(line.split()[1:3] for line in lines) == [
         ["bad/1", "failed"],
@@ -195,6 +199,10 @@ def test_output_beyond_the_limit_has_a_line_for_the_gap(cli: Cli) -> None:
 def test_apply_prune_ends_what_it_removes(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "jobs.toml"
     file.write_text('[scheduler]\nmax_running = 3\n[jobs.new]\nschedule = "@daily"\ncommand = ["true"]\n')
+    (tmp_path / "twin.toml").write_text('[jobs.Long]\ncommand = ["true"]\n')
+    done = cli.run("apply", str(tmp_path / "twin.toml"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == 'cronfsm: jobs.Long: differs from the stored job "long" in case only\n'
     told = cli.json("apply", str(file), "--dry-run")
     assert (told["added"], told["removed"], told["kept"]) == (["new"], [], ["bad", "good", "long", "slow"])
     assert told["max_running"] == {"old": 8, "new": 3}

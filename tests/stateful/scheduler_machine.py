@@ -222,20 +222,23 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     def _until_quiet(self) -> None:
         sim = self.sim
-        self._end_faults()
+        sim.calm()
+        self._need_a_scheduler()
+        sim.advance("30m")  # supervisors that are stopped, and processes that nobody can end, are to be coped with
+        sim.check()
         for name in sim.store.job_names():
             sim.add_job(name, enabled=False)
         for _ in range(QUIET_STEPS):
+            sim.end_faults()  # again each time: what cannot be ended may have been started only now
+            self._need_a_scheduler()
             sim.advance("10m")
             sim.check()
             if not sim.store.busy_jobs() and not list(sim.world.everyone()):
                 return
-            self._end_faults()  # what cannot be ended may have been started only now
         raise AssertionError(
             "\n".join(["never ends:", *(str(run) for run in sim.runs() if run.slot == "held"), *sim.world.trace])
         )
 
-    def _end_faults(self) -> None:
-        self.sim.end_faults()
+    def _need_a_scheduler(self) -> None:
         if not self.sim.up:
-            self.sim.restart()  # an old one, perhaps, that has found out that it is over
+            self.sim.restart()  # an old one may have found out that it is over

@@ -558,11 +558,15 @@ def test_verify_of_a_journal_that_is_whole_and_of_one_that_is_not(
     code, out, _ = world.call("verify", str(file), "--json")
     assert code == 1
     assert {violation["requirement"] for violation in json.loads(out)["violations"]} & {"chain", "sequence"}
-    file.write_text("this is not\na journal\n" * 200)
+    file.write_text("\n".join([lines[0], *["this is not", "an entry"] * 100]))
     code, out, _ = world.call("verify", str(file))
     assert code == 1
-    assert "line 1 is no JSON" in out
+    assert "line 2 is no JSON" in out
     assert "More than 100 things are wrong" in out
+    file.write_text("this is not\na journal\n" * 200)
+    code, out, err = world.call("verify", str(file))
+    assert (code, out) == (2, "")
+    assert "none of its lines is an entry: it is no exported journal" in err
     code, _, err = world.call("verify", str(file) + ".nowhere")
     assert (code, "No such file or directory" in err) == (2, True)
 

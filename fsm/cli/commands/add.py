@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import click
 
 from fsm.cli.changes import change_json, change_lines
 from fsm.cli.context import Session
 from fsm.cli.group import Command
+from fsm.cli.output import note
 from fsm.cli.runjson import instant
 from fsm.cli.times import relative, stamp
 from fsm.cli.words import quoted
@@ -54,6 +57,7 @@ def add_command(session: Session, /, name: str, command: tuple[str, ...], env: t
     the job is there already; what changes is shown, and the old definition stays in the journal.
     """
     job = _job(name, command, env, keys)
+    _hint(job)
     engine = session.engine(create=True)
     old = engine.journal.state(name).definition
     engine.define(job, source=SOURCE)
@@ -92,6 +96,15 @@ def _job(name: str, command: tuple[str, ...], env: tuple[str, ...], keys: dict[s
     mistakes.refuse({"jobs": {name: given}})
     assert job is not None  # without a mistake there is a job
     return job
+
+
+def _hint(job: Job) -> None:
+    """What may not be meant as it is written; nobody is kept from writing it."""
+    words = job.command or ()
+    if len(words) == 1 and any(char.isspace() or char in "|&;<>$" for char in words[0]):
+        note(f"the command is the one word {quoted(words[0])}, executed without a shell; for a line of shell: --shell")
+    elif words and "/" not in words[0] and shutil.which(words[0]) is None:
+        note(f"there is no program {quoted(words[0])} in the PATH of this shell; serve needs it in its own")
 
 
 def _told(old: Job | None, job: Job) -> list[str]:

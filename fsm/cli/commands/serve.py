@@ -13,10 +13,15 @@ from fsm.cli.context import Session
 from fsm.cli.eventtext import EventLines, event_json
 from fsm.cli.exits import Exit
 from fsm.cli.group import Command
-from fsm.cli.output import colours, complain
+from fsm.cli.output import colours, complain, note
 from fsm.errors import AlreadyServed
 from fsm.instants import parse_duration
 from fsm.model.events import LifecycleEvent
+from fsm.model.states import State
+from fsm.ports import RunQuery
+
+MOST_NAMED = 5
+"""Runs that are named when the scheduler stops and leaves them running."""
 
 
 @click.command(
@@ -58,12 +63,22 @@ def serve_command(
             on_event=on_event,
             say=say,
         )
+        if not live and not session.as_json:
+            note(f"a scheduler starts on {session.folder_path}; Ctrl-C stops it, and what runs goes on")
         try:
             server.run()
         except AlreadyServed as error:
             complain(_already(session, error))
             return Exit.REFUSED
+    if not session.as_json:
+        _farewell(session)
     return Exit.DONE
+
+
+def _farewell(session: Session) -> None:
+    going_on = session.journal.runs(RunQuery(states=frozenset({State.RUNNING}), limit=MOST_NAMED + 1))
+    names = ", ".join(run.id for run in going_on[:MOST_NAMED]) + (", ..." if len(going_on) > MOST_NAMED else "")
+    note("the scheduler has stopped" + (f"; these runs go on: {names}" if going_on else "; no run goes on"))
 
 
 View = tuple[Callable[[LifecycleEvent], None], Callable[[str], None]]

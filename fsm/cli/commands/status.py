@@ -99,7 +99,7 @@ class _Found:
             "Open runs": f"{running} running (at most {self.max_running}), {queued} queued",
             "Next due": f"{due[1]} at {stamp(due[0])} ({relative(due[0], now)})" if due is not None else "nothing",
             "Journal": f"{self.last_entry} entries, {about_size(self.journal_bytes)}",
-            "Data folder": self.folder,
+            "Data folder": self.folder + ("" if os.path.isdir(self.folder) else " (it does not exist yet)"),
         }
         return "\n".join(f"{name:<12} {text}" for name, text in lines.items())
 

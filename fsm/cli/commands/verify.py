@@ -14,7 +14,7 @@ from fsm.cli.context import Session
 from fsm.cli.exits import Exit
 from fsm.cli.group import Command
 from fsm.cli.tables import plain
-from fsm.errors import BadValue
+from fsm.errors import BadValue, JournalUnusable
 
 if TYPE_CHECKING:
     from fsm.journal.verify import Violation
@@ -25,6 +25,7 @@ SHOWN = 100
 MAX_LINE = 64 << 20
 """Bytes of one exported entry; the longest that is ever written is a hundredth of it."""
 
+_WANTED = "say cronfsm journal --json > FILE, or name a journal.db"
 _SQLITE = b"SQLite format 3\x00"
 
 
@@ -47,6 +48,8 @@ def verify_command(session: Session, file: str | None) -> int:
     """
     checked = _Checked()
     found = list(islice(_violations(session, file, checked), SHOWN + 1))
+    if found and len(found) >= min(checked.entries, SHOWN) and all(v.requirement == "format" for v in found):
+        raise JournalUnusable(str(file), "none of its lines is an entry: it is no exported journal", _WANTED)
     more = len(found) > SHOWN
     found = found[:SHOWN]
     where = session.folder_path if file is None else "stdin" if file == "-" else file
