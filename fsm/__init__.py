@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fsm.client.engine import Engine, RunRefused, SupervisorMute
+    from fsm.client.answers import RunRefused, SupervisorMute
+    from fsm.client.engine import Engine
     from fsm.errors import CronfsmError
     from fsm.journal.open import open_journal
     from fsm.model.entries import Entry, Refused
@@ -31,9 +32,9 @@ _HOME = {
     "RefusalReason": "fsm.model.states",
     "Refused": "fsm.model.entries",
     "Run": "fsm.model.run",
-    "RunRefused": "fsm.client.engine",
+    "RunRefused": "fsm.client.answers",
     "State": "fsm.model.states",
-    "SupervisorMute": "fsm.client.engine",
+    "SupervisorMute": "fsm.client.answers",
     "Trigger": "fsm.model.states",
     "open_journal": "fsm.journal.open",
 }

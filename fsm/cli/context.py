@@ -9,7 +9,8 @@ from fsm.errors import FolderUnusable
 
 if TYPE_CHECKING:
     from fsm.cli.output import Output
-    from fsm.client.engine import Engine, Stopper
+    from fsm.client.answers import Stopper
+    from fsm.client.engine import Engine
     from fsm.instants import Instant
     from fsm.model.states import Actor
     from fsm.ports import Clock, Journal, Launcher

@@ -122,6 +122,11 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does it, but for an unknown name, which gets the nearest one said."""
         name = args[0]
+        if name == "help":  # as one types it without thinking: help, or help COMMAND
+            if args[1:] and args[1] in COMMANDS:
+                return super().resolve_command(ctx, [args[1], "--help"])
+            click.echo(ctx.get_help())
+            ctx.exit()
         if name not in COMMANDS and not name.startswith("-"):
             from difflib import get_close_matches
 

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def run(arguments: Sequence[str], session: Session | None = None) -> int:
-    """Run one command; the result is its exit code. No exception leaves this, unless ``--debug`` asks for it."""
+    """Run one command; the result is its exit code. No exception leaves this."""
     session = session or Session()
     _forgiving_streams()
     try:
@@ -51,8 +51,6 @@ def run(arguments: Sequence[str], session: Session | None = None) -> int:
             complain(sentence)
         return Exit.INTERRUPTED
     except click.ClickException as error:
-        if session.debug and not isinstance(error, click.UsageError):
-            raise
         complain(_usage(error))
         return Exit.USAGE
     except SystemExit as end:  # click's own answer to a closed pipe
@@ -60,18 +58,12 @@ def run(arguments: Sequence[str], session: Session | None = None) -> int:
     except BrokenPipeError:
         return _closed_pipe()
     except CronfsmError as error:
-        if session.debug:
-            raise
-        complain(str(error))
-        return exit_of(error)
+        return _failed(session, str(error), exit_of(error))
+    except OSError as error:
+        _give_up_stdout()  # if that is what could not be written to, it cannot be at exit either
+        return _failed(session, _system_error(error), Exit.USAGE)
     except Exception as error:
-        if session.debug:
-            raise
-        complain(_unforeseen(error))
-        if not isinstance(error, OSError):
-            return Exit.BUG
-        _give_up_stdout()  # what could not be written is not written at exit either
-        return Exit.USAGE
+        return _failed(session, _mistake(error), Exit.BUG)
     finally:
         session.close()
     return code if isinstance(code, int) else Exit.DONE
@@ -103,9 +95,21 @@ def _usage(error: click.ClickException) -> str:
     return sentence
 
 
-def _unforeseen(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return (f"{error.filename}: " if error.filename else "") + error.strerror
+def _failed(session: Session, sentence: str, code: Exit) -> Exit:
+    """Say it; with ``--debug``, show where it comes from, too."""
+    if session.debug:
+        import traceback
+
+        click.echo(traceback.format_exc(), err=True, nl=False)
+    complain(sentence)
+    return code
+
+
+def _system_error(error: OSError) -> str:
+    return (f"{error.filename}: " if error.filename else "") + (error.strerror or str(error))
+
+
+def _mistake(error: Exception) -> str:
     return (
         f"this is a mistake in cronfsm itself: {type(error).__name__}: {error}\n"
         "run the same with --debug to see where, and please report it"

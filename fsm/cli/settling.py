@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from fsm.cli.context import Session
+from fsm.client.answers import Stopper
 from fsm.client.cancel import Canceller, CarefulStopper
-from fsm.client.engine import Stopper
 from fsm.client.settle import Look, Settler
 from fsm.instants import Duration
 from fsm.model.facts import Execution, StopAnswer

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from fsm.cli.times import relative, span, stamp
 from fsm.cli.words import quoted
-from fsm.client.explain import Denied, Ran, Story
+from fsm.client.story import Denied, Ran, Story
 from fsm.model.states import Reason, RefusalReason, State
 
 Wrap = Callable[[str, str, str], list[str]]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fsm.cli.runjson import Json, blocker_json, instant, run_json
 from fsm.cli.storyends import mends, next_text, now_text
-from fsm.client.explain import Answer, Changed, Denied, Life, Pending, Ran, Story
 from fsm.client.reigns import Outage
+from fsm.client.story import Answer, Changed, Denied, Life, Pending, Ran, Story
 
 
 def story_json(story: Story, unrecorded: str | None = None) -> Json:

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 from fsm.cli.output import Output, colour_of
 from fsm.cli.storyends import ending_lines
+from fsm.cli.storywhy import missed, pending_text
 from fsm.cli.tables import plain
 from fsm.cli.times import clock, span, stamp, zone_name
 from fsm.cli.words import ending, how
-from fsm.client.explain import Answer, Changed, Denied, Life, Pending, Ran, Story
-from fsm.client.reigns import Outage
-from fsm.instants import SECOND, Instant, format_duration
-from fsm.model.job import CatchUp, Job
+from fsm.client.story import Answer, Changed, Denied, Life, Pending, Ran, Story
+from fsm.instants import SECOND, Instant
 from fsm.model.run import Run, run_id
 from fsm.model.states import Cause, Reason, RefusalReason, State
 
@@ -148,7 +147,7 @@ class _Teller:
         if by is not None:
             yield from self._blocked(answer)
         elif body.reason is RefusalReason.MISSED:
-            yield from _missed(answer, self.story.job)
+            yield from missed(answer, self.story.job)
         elif body.reason is RefusalReason.PAUSED:
             yield "The job was paused; a paused job's times are refused."
         else:
@@ -177,7 +176,7 @@ class _Teller:
 
     def _pending(self, pending: Pending) -> Iterator[str]:
         yield f"{_when(pending.first, pending.last, pending.count)}  no answer yet"
-        yield from self.wrap(_why_pending(pending))
+        yield from self.wrap(pending_text(pending))
 
 
 def _answers(answer: Answer | None, at: Instant) -> bool:
@@ -217,51 +216,3 @@ def _life(life: Life, beside: Instant) -> str:
     elif not life.run.state.terminal:
         words.append("still open")
     return ", ".join(words)
-
-
-def _missed(answer: Denied, job: Job | None) -> Iterator[str]:
-    outage, body = answer.outage, answer.body
-    if outage is not None:
-        yield _outage_text(outage, body.first) + "."
-    elif answer.actor == "cli":
-        yield f"It had no answer when the job was changed, at {clock(answer.at, body.last)}."
-    else:
-        late = span(answer.at - body.last)
-        yield f"The scheduler came to it {late} late: the machine slept, was too busy, or its clock was set forward."
-    if job is None or body.cause is Cause.MANUAL:
-        return
-    if job.catch_up is CatchUp.SKIP:
-        yield 'Missed times are not made up for (catch_up = "skip").'
-    else:
-        within = format_duration(job.catch_up_within_us)
-        yield f"Of missed times only the newest is made up for, and only within {within} (catch_up_within)."
-
-
-def _outage_text(outage: Outage, beside: Instant) -> str:
-    """What is known of a time without a scheduler."""
-    before, after = outage.before, outage.after
-    if before is None:
-        text = "No scheduler had ever been up"
-    elif before.ended is not None:
-        ended = f"{clock(before.last, beside)} ({before.ended}) #{before.last_entry}"
-        text = f"No scheduler was up: the last one ended {ended}"
-    else:
-        text = (
-            f"No scheduler was up: the last one (pid {before.pid}) was heard of {clock(before.last, beside)} "
-            f"#{before.last_entry} and ended without a word"
-        )
-    if after is not None:
-        text += f"; the next came up {clock(after.up, beside)} #{after.up_entry}"
-    return text
-
-
-def _why_pending(pending: Pending) -> str:
-    if pending.outage is not None:
-        return _outage_text(pending.outage, pending.first) + "; none is up now."
-    if pending.same_as is not None:
-        return (
-            f"Refused again for the same reason, {pending.same_as}; repeated refusals are written at most once an hour."
-        )
-    if pending.young:
-        return "The scheduler is about to answer."
-    return "A scheduler is up and should have answered; look at what it prints, and at: cronfsm status"

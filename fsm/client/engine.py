@@ -16,17 +16,17 @@ True
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
-from typing import Protocol
 
-from fsm.engine.decide import TIMEOUT_TEXT, decide
+from fsm.client.answers import RunRefused, Stopper, SupervisorMute, split_run_id
+from fsm.client.decider import MAX_TRIES
+from fsm.engine.decide import TIMEOUT_TEXT
 from fsm.engine.evolve import evolve
-from fsm.errors import BadValue, Conflict, ConflictError, CronfsmError, IllegalTransition, UnknownJob, UnknownRun
+from fsm.errors import BadValue, Conflict, ConflictError, IllegalTransition, UnknownJob, UnknownRun
 from fsm.instants import Instant
 from fsm.model.commands import (
-    NOTHING,
     Command,
     Decision,
     Judge,
@@ -40,60 +40,17 @@ from fsm.model.commands import (
     Stop,
     TakeNumbers,
 )
-from fsm.model.entries import Draft, Ended, Refused
+from fsm.model.entries import Ended, Refused
 from fsm.model.facts import Execution, StopAnswer
-from fsm.model.job import Job, check_name, fold_name
+from fsm.model.job import Job, fold_name
 from fsm.model.run import Arming, Run
 from fsm.model.states import Actor, Evidence, Reason, State, Trigger
-from fsm.model.stream import JobState
 from fsm.planning.schedule import timetable
 from fsm.ports import Append, Clock, Journal, RunQuery
 from fsm.realtime import SystemClock, this_process
 
-MAX_TRIES = 100
-"""Lost races in a row before a call gives up: far beyond what contention between honest processes can do."""
 
-
-class RunRefused(CronfsmError):
-    """`Engine.run` was refused. Fields: `job`, `refusal` (its reason, and the run in the way)."""
-
-    def __init__(self, job: str, refusal: Refused) -> None:
-        self.job, self.refusal = job, refusal
-        by = refusal.blocked_by
-        super().__init__(
-            f"{job} takes no run now: {refusal.reason}" + (f" ({job}/{by.number} is {by.state})" if by else "")
-        )
-
-
-class SupervisorMute(ConflictError):
-    """A running run cannot be stopped from here. Fields: `run_id`, `why`."""
-
-    def __init__(self, run_id: str, why: str) -> None:
-        self.run_id, self.why = run_id, why
-        super().__init__(f"{run_id} cannot be stopped: {why}")
-
-
-class Stopper(Protocol):
-    """The part of a launcher that a client needs to end a run from outside."""
-
-    def stop(self, execution: Execution, reason: Reason) -> StopAnswer:
-        """Put a stop into the mailbox."""
-        ...
-
-    def kill(self, execution: Execution) -> None:
-        """Kill a mute supervisor."""
-        ...
-
-
-def split_run_id(text: str) -> tuple[str, int]:
-    """``backup/42`` as job and number; raises `UnknownRun` for anything else."""
-    job, slash, number = text.rpartition("/")
-    if not slash or not job or not number.isascii() or not number.isdigit():
-        raise UnknownRun(text)
-    return job, int(number)
-
-
-class Engine:
+class Engine(Decider):
     """Jobs and runs of one journal.
 
     `clock` is the machine's unless given; `stopper` ends processes (without it, a run that a supervisor executes
@@ -112,9 +69,8 @@ class Engine:
         numbers: Callable[[str], int] | None = None,
         actor: Actor = Actor.API,
     ) -> None:
-        self.journal = journal
-        self.clock: Clock = clock if clock is not None else SystemClock()
-        self._stopper, self._poke, self._numbers, self._actor = stopper, poke, numbers, actor
+        super().__init__(journal, clock if clock is not None else SystemClock(), poke, actor)
+        self._stopper, self._numbers = stopper, numbers
 
     # ---- jobs
 
@@ -263,12 +219,12 @@ class Engine:
         arming = self._in_process()
         for _ in range(MAX_TRIES):
             first = self.journal.state(name)
-            asked = self._decide(first, Request())
+            asked = self.decide(first, Request())
             if asked.refusal is not None:
                 self.request(name)  # journals the refusal as any other
                 raise RunRefused(name, asked.refusal)
             queued = evolve(first, asked.drafts[-1])
-            started = self._decide(queued, Start(queued.last_number, arming))
+            started = self.decide(queued, Start(queued.last_number, arming))
             try:
                 self.journal.append([Append(first, (*asked.drafts, *started.drafts))])
             except Conflict:
@@ -330,8 +286,6 @@ class Engine:
     def _now(self) -> Instant:
         return self.clock.now().utc
 
-    # ---- deciding
-
     def _move(self, job: str, *commands: Command) -> Run:
         decision = self._do(job, *commands)
         number = decision.drafts[-1].run
@@ -341,48 +295,6 @@ class Engine:
     def _do(self, job: str, *commands: Command) -> Decision:
         """Decide the commands one after the other and append what they give in one transaction."""
         return self.do_all([(job, commands)])[0]
-
-    def do_all(self, wanted: Sequence[tuple[str, Sequence[Command]]]) -> list[Decision]:
-        """Decide commands on several streams, each at most once, and append what they give in one transaction: all
-        of it or nothing. The answer for each stream is the last command's, with the drafts of all of them."""
-        for _ in range(MAX_TRIES):
-            batch: list[Append] = []
-            answers = [self._decide_all(check_name(job), commands, batch) for job, commands in wanted]
-            if not batch:
-                return answers
-            try:
-                self.journal.append(batch)
-            except Conflict:
-                continue
-            self.poke()
-            return answers
-        raise ConflictError(f"lost {MAX_TRIES} races in a row for {', '.join(job for job, _ in wanted)[:200]}")
-
-    def poke(self) -> None:
-        """Tell a scheduler, if there is one, to look at the journal now."""
-        if self._poke is not None:
-            self._poke()
-
-    def _decide_all(self, job: str, commands: Sequence[Command], batch: list[Append]) -> Decision:
-        state = first = self.journal.state(job)
-        drafts: list[Draft] = []
-        decision = NOTHING
-        for command in commands:
-            decision = self._decide(state, command)
-            for draft in decision.drafts:
-                state = evolve(state, draft)
-            drafts += decision.drafts
-        if drafts:
-            batch.append(Append(first, tuple(drafts)))
-        return Decision(tuple(drafts), decision.effects, decision.refusal)
-
-    def _decide(self, state: JobState, command: Command) -> Decision:
-        number = getattr(command, "number", None)
-        run = state.run(number) if number is not None else None
-        definition = state.definition
-        if run is not None and (definition is None or run.version != state.version):
-            definition = self.journal.definition(state.job, run.version)
-        return decide(state, command, self.clock.now(), self._actor, definition)
 
 
 def _error_text(error: BaseException) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fsm.client.engine import MAX_TRIES, Engine
+from fsm.client.decider import MAX_TRIES
+from fsm.client.engine import Engine
 from fsm.errors import Conflict, ConflictError
 from fsm.model.entries import Draft, SchedulerSettings, SchedulerUp
 from fsm.model.job import SCHEDULER_STREAM

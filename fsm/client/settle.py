@@ -9,6 +9,7 @@ is compared with the stream, and what somebody else has written is dropped here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from attrs import frozen
 
@@ -161,11 +162,14 @@ class Settler:
                 self._append(run.job, (QueueTimeout(run.number),))
             return
         look = self.look(run.job)
-        if look.alive and run.reap_by is not None and run.reap_by.passed(now):
+        held = self._journal.state(run.job).run(run.number)
+        judged = held is None or held.state.terminal  # by the look: its supervisor lives, and has said how it ended
+        if look.alive and not judged and run.reap_by is not None and run.reap_by.passed(now):
             reaper = Engine(
                 self._journal, clock=self._clock, stopper=self._launcher, poke=self._poke, actor=Actor.REAPER
             )
-            reaper.cancel(run, reason=Reason.OVERDUE)
+            with suppress(IllegalTransition, UnknownRun):  # it ended meanwhile
+                reaper.cancel(run, reason=Reason.OVERDUE)
 
 
 def _actor(command: Command) -> Actor:

@@ -14,7 +14,7 @@ from fsm.errors import BadValue, JournalUnusable
 from fsm.instants import Instant
 from fsm.journal import sqlite_reads as reads
 from fsm.journal.sqlite_store import BUSY_TIMEOUT, Store
-from fsm.journal.sqlite_trouble import trouble
+from fsm.journal.sqlite_trouble import DAMAGED, trouble
 from fsm.journal.statements import statements
 from fsm.model.entries import Entry
 from fsm.model.job import Job
@@ -24,6 +24,7 @@ from fsm.ports import Append, Appended, JobSummary, RunQuery
 
 if TYPE_CHECKING:
     from fsm.journal.sqlite_writes import Writer
+    from fsm.journal.transplant import Kept
 
 _T = TypeVar("_T")
 _SQL = statements("append")
@@ -69,6 +70,12 @@ class SqliteJournal:
         """See the port. Raises `IllegalEntry` where an entry cannot follow; the projection is what it was then."""
         self._change(self._writer.rebuild)
 
+    def transplant(self, entries: Iterable[Kept], *, epoch: int = 0) -> None:
+        """Put in entries of another journal as they are: `fsm.journal.transplant`."""
+        from fsm.journal.transplant import transplant  # only `doctor` needs it
+
+        self._change(lambda: transplant(self._store.execute, entries, epoch))
+
     def _change(self, work: Callable[[], _T]) -> _T:
         """`work` in a transaction of its own, which is undone, all of it, if anything goes wrong."""
         store = self._store
@@ -77,6 +84,7 @@ class SqliteJournal:
         try:
             store.execute(_SQL["begin"])
             done = work()
+            store.in_place()
             store.execute(_SQL["commit"])
         except BaseException as error:
             told = store.last_errno()
@@ -94,6 +102,8 @@ class SqliteJournal:
             return question(store, *key)
         except apsw.Error as error:
             raise trouble(error, store.path, store.last_errno()) from error
+        except (ValueError, TypeError, KeyError) as error:  # a row of the projection as no version ever wrote it
+            raise JournalUnusable(store.path, f"a row in it cannot be read ({error!r})", DAMAGED) from error
 
     def state(self, job: str) -> JobState:
         """See the port."""
@@ -184,6 +194,12 @@ class SqliteJournal:
         from fsm.journal.sqlite_check import damage  # only `verify` needs it
 
         return self._ask(damage)
+
+    def unsound(self) -> list[str]:
+        """What is wrong with what a scheduler is about to read, as sentences: a look whose cost no history changes."""
+        from fsm.journal.health import unsound
+
+        return self._ask(unsound)
 
     def close(self) -> None:
         """See the port."""

@@ -14,7 +14,7 @@ MAX_SENTENCES = 100
 def damage(store: Store) -> list[str]:
     """One sentence for each thing that is wrong. Costs a pass over the file."""
     found: list[str] = []
-    for look in (_quick_check, _schema, _counts):
+    for look in (file_damage, schema_damage, count_damage):
         try:
             found += look(store)
         except apsw.CorruptError as error:
@@ -23,12 +23,13 @@ def damage(store: Store) -> list[str]:
     return found
 
 
-def _quick_check(store: Store) -> list[str]:
+def file_damage(store: Store) -> list[str]:
+    """SQLite's own check of its pages."""
     sentences = store.execute(f"PRAGMA quick_check({MAX_SENTENCES})").fetchall()
     return [str(sentence) for (sentence,) in sentences if sentence != "ok"]
 
 
-def _schema(store: Store) -> list[str]:
+def schema_damage(store: Store) -> list[str]:
     """The rules in the file are this version's: no table, index or trigger is missing, changed, or one too many."""
     scratch = apsw.Connection(":memory:")
     try:
@@ -55,7 +56,8 @@ def _objects(connection: apsw.Connection) -> dict[tuple[str, str], str]:
     return {(str(kind), str(name)): str(text) for kind, name, text in rows}
 
 
-def _counts(store: Store) -> list[str]:
+def count_damage(store: Store) -> list[str]:
+    """As many runs in the projection as were ever queued."""
     runs = store.execute("SELECT count(*) FROM runs").get
     queued = store.execute("SELECT count(*) FROM entries WHERE trigger = 'queue'").get
     return [f"the projection has {runs} runs, and {queued} were queued; rebuilding it helps"] if runs != queued else []

@@ -42,7 +42,6 @@ def project(
         after.definition is before.definition
         and after.accounted_to == before.accounted_to
         and after.refusal is before.refusal
-        and after.refused_at == before.refused_at
         and after.paused is before.paused
     ):
         execute(_ADVANCE, (after.seq, last_hash, after.last_number, after.slot, after.job))

@@ -10,7 +10,7 @@ import apsw
 
 from fsm.errors import JournalUnusable, StoreError
 from fsm.instants import SECOND, Duration
-from fsm.journal.sqlite_trouble import trouble
+from fsm.journal.sqlite_trouble import DAMAGED, trouble
 from fsm.journal.statements import sql_file
 from fsm.lifecycle.table import TABLE
 
@@ -63,6 +63,7 @@ class Store:
             connection = self.connection = self._connect()
             self.execute = connection.cursor().execute
             self._check()
+            self._files = self._identity()
         except apsw.Error as error:
             told = 0 if connection is None else self.last_errno()
             _close(connection)
@@ -158,7 +159,23 @@ class Store:
     def _check_table(self) -> None:
         found = set(self.execute("SELECT trigger, source, reason, target FROM edges"))
         if found != set(edges()):
-            raise JournalUnusable(self.path, "the lifecycle table in it is not this program's: somebody changed it")
+            raise JournalUnusable(
+                self.path, "the lifecycle table in it is not this program's: somebody changed it", DAMAGED
+            )
+
+    def in_place(self) -> None:
+        """Before a commit: raise `JournalUnusable` where the file, or its log, is not the one that is open any more.
+
+        SQLite would go on writing to a file that has no name, or another one, and tell nobody.
+        """
+        if self._identity() != self._files:
+            raise JournalUnusable(
+                self.path, "it was moved, removed or replaced while it was open", "put it back, or begin anew with it"
+            )
+
+    def _identity(self) -> tuple[tuple[int, int] | None, ...]:
+        """Which files lie there now: device and inode, None where there is none."""
+        return tuple(_inode(name) for name in (self.path, f"{self.path}-wal"))
 
     def roll_back(self) -> None:
         """End a transaction that went wrong, where SQLite has not ended it itself."""
@@ -194,6 +211,14 @@ def _signature(path: str) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _inode(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _close(connection: Any) -> None:

@@ -13,7 +13,7 @@ from fsm.errors import JournalBusy, JournalFull, JournalUnusable, StoreError
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Of these, SQLite itself takes only ENOSPC for a full disk: a quota and a limit on file size are one as well."""
 
-_DAMAGED = "cronfsm verify names the first bad entry; keep the file, it may be the only copy"
+DAMAGED = "cronfsm doctor says what can be done; keep the file, it may be the only copy"
 _WAL_LOCKS = range(
     120, 128
 )  # bytes of the -shm file that SQLite locks: 120 to write, 121 and 122 to checkpoint, recover
@@ -28,9 +28,9 @@ def trouble(error: apsw.Error, path: str, last_errno: int) -> StoreError:
     if full or isinstance(error, apsw.FullError):
         return JournalFull(path)
     if isinstance(error, apsw.NotADBError):
-        return JournalUnusable(path, "it is not a journal: not an SQLite database at all", "check the path")
+        return JournalUnusable(path, "it is not a journal: not an SQLite database at all", f"check the path; {DAMAGED}")
     if isinstance(error, apsw.CorruptError):
-        return JournalUnusable(path, f"it is damaged ({error})", _DAMAGED)
+        return JournalUnusable(path, f"it is damaged ({error})", DAMAGED)
     if isinstance(error, apsw.CantOpenError):
         return JournalUnusable(path, f"it cannot be opened: {_why_not(path)}", "")
     if isinstance(error, apsw.ReadOnlyError | apsw.PermissionsError):
@@ -38,7 +38,7 @@ def trouble(error: apsw.Error, path: str, last_errno: int) -> StoreError:
     if isinstance(error, apsw.IOError):
         told = f", {os.strerror(last_errno).lower()}" if last_errno else ""
         return JournalUnusable(path, f"the disk fails to read or write it ({error}{told})", "check the disk")
-    return JournalUnusable(path, f"SQLite says: {error}", "")
+    return JournalUnusable(path, f"SQLite says: {error}", DAMAGED)
 
 
 def _why_not(path: str) -> str:

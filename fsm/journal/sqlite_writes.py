@@ -62,7 +62,7 @@ class Writer:
             after, entry, body, run = seal_draft(state, draft, ident, self._node, epoch, last_hash)
             last_hash = entry.hash
             try:
-                self._execute(_ENTRY, _entry_row(entry, body))
+                self._execute(_ENTRY, entry_row(entry, body))
             except apsw.ConstraintError as refusal:
                 raise self._refused(append, entry, refusal) from None
             project(self._execute, draft, state, after, run, last_hash, due=True)
@@ -100,7 +100,7 @@ class Writer:
         rebuild(self._execute)
 
 
-def _entry_row(entry: Entry, body_text: str) -> Row:
+def entry_row(entry: Entry, body_text: str) -> Row:
     """What the statement `entry` binds."""
     body = entry.body
     trigger = target = reason = None

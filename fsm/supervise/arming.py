@@ -33,6 +33,8 @@ class TakenBack(Exception):
 class Armed:
     """What an armed supervisor holds."""
 
+    __slots__ = ("cgroup", "file", "pid_start", "slot")
+
     def __init__(self, slot: int, file: ArmingFile, pid_start: int, cgroup: Cgroup | None) -> None:
         self.slot, self.file, self.pid_start, self.cgroup = slot, file, pid_start, cgroup
 
@@ -63,10 +65,10 @@ def _take_slot(order: SentOrder, go: int, waiter: Waiter) -> int:
         now = boot_us()
         if now >= order.arm_by_us:
             raise NotArmed("the slot lock of the job was not let go in time", busy=True)
-        happened = waiter.wait(min(now + pause, order.arm_by_us))
-        if happened.told_to_end:
+        ready = waiter.wait(min(now + pause, order.arm_by_us))
+        if waiter.told_to_end:
             raise NotArmed("its supervisor was told to end before it was armed")
-        if go in happened.descriptors:
+        if go in ready:
             raise TakenBack
         pause = min(2 * pause, _LONGEST_PAUSE_US)
 
@@ -83,7 +85,7 @@ def _make_files(order: SentOrder, slot: int) -> Armed:
         last = b',"pid":%d,"pid_start":%d,"cgroup":%b}' % (os.getpid(), pid_start, group.encode("ascii"))
         file = ArmingFile(order.arming_file, order.header + last)
         mailbox.create(order.mailbox)
-        file.sync()
+        os.fsync(file.fd)
         _sync_folders(order.folder, 3 if first else 2)
     except BaseException:
         # nothing was armed: leave nothing that looks as if something had been

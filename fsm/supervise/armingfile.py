@@ -17,6 +17,7 @@ from fsm.supervise.locks import lock_open_file
 SIZE = 4096
 VERSION = 1
 FRAME = 12  # magic (4), version (u16), length of the payload (u16), its CRC-32 (u32), little endian
+_MAKE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _LOCK_TRIES, _LOCK_PAUSE_S = 200, 0.005  # an examiner keeps its shared lock for one append; a second is ample
 
 
@@ -74,58 +75,42 @@ EMPTIED = Part(b"CFem", 2560, 512)
 COMMAND = Part(b"CFco", 3072, 512)
 
 
-class Verdict:
-    """How a run ended, in the words of the lifecycle table. Instants in UTC microseconds."""
+def verdict_part(
+    trigger: str,
+    reason: str,
+    ended_at_us: int,
+    *,
+    started_at_us: int | None = None,
+    exit_code: int | None = None,
+    signal: int | None = None,
+    error: str | None = None,
+) -> bytes:
+    """How a run ended, in the words of the lifecycle table; instants in UTC microseconds.
 
-    __slots__ = ("ended_at_us", "error", "exit_code", "reason", "signal", "started_at_us", "trigger")
-
-    def __init__(
-        self,
-        trigger: str,
-        reason: str,
-        ended_at_us: int,
-        *,
-        started_at_us: int | None = None,
-        exit_code: int | None = None,
-        signal: int | None = None,
-        error: str | None = None,
-    ) -> None:
-        self.trigger, self.reason, self.ended_at_us, self.started_at_us = trigger, reason, ended_at_us, started_at_us
-        self.exit_code, self.signal, self.error = exit_code, signal, error
-
-    def pack(self) -> bytes:
-        """Its part of the file. An error text that doesn't fit is cut."""
-        text = f'{{"trigger":"{self.trigger}","reason":"{self.reason}","ended_at_us":{self.ended_at_us}'
-        if self.started_at_us is not None:
-            text += f',"started_at_us":{self.started_at_us}'
-        if self.exit_code is not None:
-            text += f',"exit_code":{self.exit_code}'
-        if self.signal is not None:
-            text += f',"signal":{self.signal}'
-        if self.error is not None:
-            text += f',"error":{json_text(self.error, VERDICT.room - len(text) - 10)}'
-        return VERDICT.pack(text.encode("ascii") + b"}")
+    An error text that doesn't fit is cut.
+    """
+    text = f'{{"trigger":"{trigger}","reason":"{reason}","ended_at_us":{ended_at_us}'
+    if started_at_us is not None:
+        text += f',"started_at_us":{started_at_us}'
+    if exit_code is not None:
+        text += f',"exit_code":{exit_code}'
+    if signal is not None:
+        text += f',"signal":{signal}'
+    if error is not None:
+        text += f',"error":{json_text(error, VERDICT.room - len(text) - 10)}'
+    return VERDICT.pack(text.encode("ascii") + b"}")
 
 
-class Emptied:
-    """The end of the tree, and how its command really ended."""
-
-    __slots__ = ("at_us", "exit_code", "output_bytes", "output_dropped", "signal")
-
-    def __init__(self, at_us: int) -> None:
-        self.at_us = at_us
-        self.exit_code: int | None = None
-        self.signal: int | None = None
-        self.output_bytes = self.output_dropped = 0
-
-    def pack(self) -> bytes:
-        """Its part of the file."""
-        text = f'{{"at_us":{self.at_us},"output_bytes":{self.output_bytes},"output_dropped":{self.output_dropped}'
-        if self.exit_code is not None:
-            text += f',"exit_code":{self.exit_code}'
-        if self.signal is not None:
-            text += f',"signal":{self.signal}'
-        return EMPTIED.pack(text.encode("ascii") + b"}")
+def emptied_part(
+    at_us: int, *, exit_code: int | None = None, signal: int | None = None, output: int = 0, dropped: int = 0
+) -> bytes:
+    """The end of the tree, and how its command really ended. `output` and `dropped` count bytes."""
+    text = f'{{"at_us":{at_us},"output_bytes":{output},"output_dropped":{dropped}'
+    if exit_code is not None:
+        text += f',"exit_code":{exit_code}'
+    if signal is not None:
+        text += f',"signal":{signal}'
+    return EMPTIED.pack(text.encode("ascii") + b"}")
 
 
 def json_text(text: str, room: int) -> str:
@@ -138,58 +123,49 @@ def json_text(text: str, room: int) -> str:
 
 
 class ArmingFile:
-    """Made once, overwritten in place. Holding it open holds the life lock."""
+    """Made once, overwritten in place. Holding it open holds the life lock.
+
+    `fd` is the descriptor that does; a child closes its copy before anything else. Syncing is the caller's.
+    """
+
+    __slots__ = ("fd",)
 
     def __init__(self, path: str, header: bytes) -> None:
         """Make the file, take the life lock, fill it in full. Raises OSError (no room, exists already, …).
 
-        It is durable only once the caller has synced it (`sync`) and its folders.
+        It is durable only once the caller has synced it and its folders.
         """
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        self.fd = os.open(path, _MAKE, 0o600)
         try:
-            self._lock()
+            for _ in range(_LOCK_TRIES):
+                if lock_open_file(self.fd):
+                    break
+                time.sleep(_LOCK_PAUSE_S)
+            else:
+                raise OSError(errno.EAGAIN, "somebody keeps the life lock of a new arming")
             self._write(0, HEADER.pack(header).ljust(SIZE, b"\0"))
         except BaseException:
-            os.close(self._fd)
+            os.close(self.fd)
             raise
-
-    def _lock(self) -> None:
-        for _ in range(_LOCK_TRIES):
-            if lock_open_file(self._fd):
-                return
-            time.sleep(_LOCK_PAUSE_S)
-        raise OSError(errno.EAGAIN, "somebody keeps the life lock of a new arming")
-
-    @property
-    def fd(self) -> int:
-        """The descriptor that holds the life lock; a child closes its copy before anything else."""
-        return self._fd
-
-    def sync(self) -> None:
-        """Have all of it on the disk. Raises OSError."""
-        os.fsync(self._fd)
 
     def command(self, pid: int, forked_at_boot_us: int) -> None:
         """Which process the command is; it leads the session of that number. Not synced: a reboot ends its meaning."""
         self._write(COMMAND.offset, COMMAND.pack(b'{"pid":%d,"forked_at_boot_us":%d}' % (pid, forked_at_boot_us)))
 
-    def write(self, verdict: Verdict | None, emptied: Emptied | None) -> None:
-        """Overwrite one part, or both at once. Not synced yet. Raises OSError."""
-        if verdict is not None and emptied is not None:
-            self._write(VERDICT.offset, verdict.pack() + emptied.pack())
-        elif verdict is not None:
-            self._write(VERDICT.offset, verdict.pack())
-        elif emptied is not None:
-            self._write(EMPTIED.offset, emptied.pack())
+    def write(self, verdict: bytes | None, emptied: bytes | None) -> None:
+        """Overwrite one part of the report, or both at once, with what `verdict_part` and `emptied_part` give.
 
-    def sync_report(self) -> None:
-        """Have what was overwritten on the disk. Raises OSError."""
-        os.fdatasync(self._fd)
+        Not synced yet. Raises OSError.
+        """
+        if verdict is not None:
+            self._write(VERDICT.offset, verdict if emptied is None else verdict + emptied)
+        elif emptied is not None:
+            self._write(EMPTIED.offset, emptied)
 
     def _write(self, offset: int, data: bytes) -> None:
-        if os.pwrite(self._fd, data, offset) != len(data):
+        if os.pwrite(self.fd, data, offset) != len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
         """Let the life lock go: the supervisor is gone from here on."""
-        os.close(self._fd)
+        os.close(self.fd)

@@ -11,56 +11,22 @@ import contextlib
 import os
 
 _PREFIX = "out."
-_READ = 65536  # what a pipe holds by default
-_READS_AT_ONCE = 16  # then signals and deadlines get their turn, however much a command prints
-_DRAIN = 64  # reads at the end: four times the largest pipe an unprivileged process can make (1 MiB)
 
 
 class Capture:
-    """Reads the pipe `fd` into chunks in `folder`. `total` counts all that came, `dropped` what no file would take."""
+    """Keeps output in chunks in `folder`. `total` counts all that came, `dropped` what no file would take."""
 
-    def __init__(self, fd: int, folder: str, limit: int) -> None:
-        self.fd = fd
+    def __init__(self, folder: str, limit: int) -> None:
         self.total = self.dropped = 0
         self._folder = folder
         self._head, self._tail = max(1, limit // 2), max(1, limit // 4)
         self._file: int | None = None
         self._room = 0
         self._chunks: list[str] = []  # the tail chunks that are there, oldest first
-        self._closed = False
 
-    @property
-    def closed(self) -> bool:
-        """Whether nobody can write any more."""
-        return self._closed
-
-    def read_some(self) -> None:
-        """Take what is there, in bounded bites. Does not wait."""
-        for _ in range(_READS_AT_ONCE):
-            if not self._read():
-                return
-
-    def drain(self) -> None:
-        """Take what is left in the pipe, even if an outsider still holds it open. Does not wait for more."""
-        for _ in range(_DRAIN):
-            if self._closed or not self._read():
-                break
-        self._close_chunk()
-
-    def _read(self) -> bool:
-        try:
-            data = os.read(self.fd, _READ)
-        except BlockingIOError:
-            return False
-        except OSError:
-            data = b""
-        if not data:
-            self._closed = True
-            return False
-        self._keep(memoryview(data))
-        return len(data) == _READ
-
-    def _keep(self, data: memoryview) -> None:
+    def keep(self, output: bytes) -> None:
+        """Take what came next."""
+        data = memoryview(output)
         while data:
             if not self._room and not self._next_chunk():
                 break
@@ -96,6 +62,10 @@ class Capture:
                 with contextlib.suppress(OSError):
                     os.unlink(self._chunks.pop(0))
         return True
+
+    def close(self) -> None:
+        """Nothing comes any more."""
+        self._close_chunk()
 
     def _close_chunk(self) -> None:
         self._room = 0

@@ -1,4 +1,8 @@
-"""From go to an empty tree: execute, watch, judge, end what is left, report. Steps S6 to S11 of the specification."""
+"""From go to an empty tree: execute, watch, judge, end what is left, report. Steps S6 to S11 of the specification.
+
+A supervisor that waits is one of many, and each page that it has touched is its own. So the usual course makes few
+objects and few calls; what is unusual (output, a tree to end) is called when it comes.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,11 @@ from collections.abc import Callable
 
 from fsm.supervise import child, tree
 from fsm.supervise.arming import Armed
-from fsm.supervise.armingfile import Emptied, Verdict
+from fsm.supervise.armingfile import emptied_part, verdict_part
 from fsm.supervise.capture import Capture
 from fsm.supervise.mailbox import stop_in
 from fsm.supervise.sent import SentOrder
-from fsm.supervise.waiting import STOP_SIGNAL, Happened, Waiter, boot_us, utc_us
+from fsm.supervise.waiting import STOP_SIGNAL, Waiter, boot_us, utc_us
 
 TIMED_OUT = "cron: job execution timed out"
 """The error text of a run that ran too long; gateways that follow lifecycle events know it."""
@@ -23,30 +27,56 @@ _LEFTOVER_GRACE_US = 2_000_000  # what a command leaves behind is not worth a jo
 _FIRST_PAUSE_US, _LONGEST_PAUSE_US = 10_000, 1_000_000  # between two kills of the same tree
 _POKE_AGAIN_US = 50_000
 _REPORT_TRIES, _REPORT_PAUSE_S = 20, 0.1  # a disk that takes nothing for two seconds won't be waited for
+_COLLECTED_AT_ONCE = 4096  # zombies; then signals and deadlines get their turn
+_READ = 65536  # what a pipe holds by default
+_READS_AT_ONCE = 16  # then signals and deadlines get their turn, however much a command prints
+_DRAIN = 64  # reads at the end: four times the largest pipe an unprivileged process can make (1 MiB)
 
 
 class Execution:
     """One command and its tree. `poke` says that the report has changed; False if it could not be said now."""
 
+    __slots__ = (
+        "_armed",
+        "_capture",
+        "_empty",
+        "_failed",
+        "_kill_at_us",
+        "_main",
+        "_more",
+        "_not_started",
+        "_order",
+        "_output",
+        "_pause_us",
+        "_poke",
+        "_poke_due",
+        "_run_by_us",
+        "_started_boot_us",
+        "_started_us",
+        "_status",
+        "_verdict",
+        "_verdict_safe",
+        "_waiter",
+    )
+
     def __init__(
         self, order: SentOrder, armed: Armed, waiter: Waiter, run_by_us: int, poke: Callable[[], bool]
     ) -> None:
         self._order, self._armed, self._waiter, self._poke = order, armed, waiter, poke
-        self._plan = child.Plan(order.argv, order.programs, order.env, order.cwd)
         self._run_by_us = run_by_us
-        self._verdict: Verdict | None = None
+        self._main = 0
+        self._output: int | None = None  # the command's, until nobody can write any more
+        self._failed: int | None = None  # closes on exec
+        self._not_started: bytes | None = None
+        self._status: int | None = None  # of the command, as waitpid gave it
+        self._empty = False  # nothing of the tree is left
+        self._more = False  # there are zombies left to collect
+        self._verdict: bytes | None = None
         self._verdict_safe = False  # written and synced
         self._poke_due = False
-        self._main = 0
-        self._status: int | None = None  # of the command, as waitpid gave it
-        self._not_started: bytes | None = None
-        self._failed: int | None = None
-        self._started_us: int | None = None
-        self._empty = False
-        self._more = False  # to be collected at once
         self._kill_at_us = 0
         self._pause_us = _FIRST_PAUSE_US
-        self._capture: Capture | None = None
+        self._capture: Capture | None = None  # once there is output
 
     def run(self) -> None:
         """Everything up to the finished report. Raises nothing that the command or the disk could cause."""
@@ -56,104 +86,129 @@ class Execution:
         self._finish()
 
     def _start(self) -> bool:
-        """S6, S7. If the process stops here: the kernel kills the command with it; the search finds the rest."""
-        order, armed = self._order, self._armed
-        forked_at_boot_us, self._started_us = boot_us(), utc_us()
+        """S6. If the process stops here: the kernel kills the command with it; the search finds the rest."""
+        armed, waiter = self._armed, self._waiter
+        self._started_boot_us, self._started_us = boot_us(), utc_us()
         try:
-            started = child.start(self._plan, armed.slot, [armed.file.fd], armed.cgroup)
+            self._main, self._output, self._failed = child.start(self._order, armed.slot, armed.file.fd, armed.cgroup)
         except OSError as error:
-            self._started_us = None
-            self._verdict = Verdict("fail", "start_failed", utc_us(), error=f"cannot fork: {error.strerror}")
+            self._verdict = verdict_part("fail", "start_failed", utc_us(), error=f"cannot fork: {error.strerror}")
             return False
-        self._main, self._failed = started.pid, started.failed
-        self._capture = Capture(started.output, order.folder, order.output_limit)
-        self._waiter.add(started.output)
-        self._waiter.add(started.failed)
-        with contextlib.suppress(OSError):  # it helps a search, no more
-            armed.file.command(started.pid, forked_at_boot_us)
+        waiter.add(self._failed)
+        waiter.add(self._output)
         return True
 
     def _turn(self) -> None:
-        happened = self._waiter.wait(self._next_us())
-        if self._capture is not None and self._capture.fd in happened.descriptors:
-            self._capture.read_some()
-            if self._capture.closed:
-                self._waiter.remove(self._capture.fd)
-        if self._failed in happened.descriptors:
-            self._read_exec()
-        if signal.SIGCHLD in happened.signals or self._more:
-            self._take(tree.collect(self._main))
+        due = self._run_by_us if self._verdict is None else self._kill_at_us
+        if self._more or self._poke_due:
+            due = 0 if self._more else min(due, boot_us() + _POKE_AGAIN_US)
+        waiter = self._waiter
+        for fd in waiter.wait(due):
+            if fd == self._failed:
+                self._executed()
+            elif fd == self._output:
+                self._take_output(_READS_AT_ONCE)
+        if signal.SIGCHLD in waiter.signals or self._more:
+            self._collect()
         if self._verdict is None:
-            self._judge(happened)
+            if self._status is not None or waiter.signals or boot_us() >= self._run_by_us:
+                self._judge()
         elif boot_us() >= self._kill_at_us and not self._empty:
             self._kill()
         if self._poke_due:
             self._poke_due = not self._poke()
 
-    def _next_us(self) -> int:
-        if self._more:
-            return 0
-        due = self._run_by_us if self._verdict is None else self._kill_at_us
-        return min(due, boot_us() + _POKE_AGAIN_US) if self._poke_due else due
-
-    def _read_exec(self) -> None:
-        """The pipe that closes on exec has been closed, or says why there was none."""
+    def _executed(self) -> None:
+        """S7: the pipe that closes on exec has been closed, or says why there was none."""
         if self._failed is None:
             return
         try:
-            message = os.read(self._failed, 64)
+            self._not_started = os.read(self._failed, 64) or None
         except BlockingIOError:
             return
-        self._not_started = message or None
         self._waiter.remove(self._failed)
         os.close(self._failed)
         self._failed = None
+        try:
+            self._armed.file.command(self._main, self._started_boot_us)
+        except OSError:
+            return  # it helps a search, no more
 
-    def _take(self, reaped: tree.Reaped) -> None:
-        if reaped.main_status is not None:
-            self._status = reaped.main_status
-            self._read_exec()
-        self._more = reaped.more
-        cgroup = self._armed.cgroup
-        self._empty = reaped.empty and not (cgroup is not None and cgroup.populated())
+    def _take_output(self, reads: int) -> None:
+        """What is there, in bounded bites. Does not wait."""
+        for _ in range(reads):
+            if self._output is None:
+                return
+            try:
+                data = os.read(self._output, _READ)
+            except BlockingIOError:
+                return
+            if not data:
+                self._waiter.remove(self._output)
+                os.close(self._output)
+                self._output = None
+                return
+            if self._capture is None:
+                self._capture = Capture(self._order.folder, self._order.output_limit)
+            self._capture.keep(data)
 
-    def _judge(self, happened: Happened) -> None:
+    def _collect(self) -> bool:
+        """Take every child that has ended from the kernel; True once nothing of the tree is left. Does not wait.
+
+        As the subreaper this process is the parent of every orphan of the tree: ECHILD is the whole proof.
+        """
+        for _ in range(_COLLECTED_AT_ONCE):
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                cgroup = self._armed.cgroup
+                self._empty = cgroup is None or not cgroup.populated()
+                self._more = False
+                return self._empty
+            if pid == 0:
+                self._more = False
+                return False
+            if pid == self._main:
+                self._executed()
+                self._status = status
+        self._more = True
+        return False
+
+    def _judge(self) -> None:
         """The first thing that ends a run is its verdict. An exit counts before a deadline that came with it."""
         grace_us = self._order.grace_us
         if self._status is not None:
-            self._verdict = self._exit_verdict(self._status)
+            self._verdict = self._exit_verdict(os.waitstatus_to_exitcode(self._status))
             grace_us = min(grace_us, _LEFTOVER_GRACE_US)
-        elif happened.told_to_end:
-            self._verdict = Verdict("reap", "host_stop", utc_us(), started_at_us=self._started_us)
+        elif self._waiter.told_to_end:
+            self._verdict = verdict_part("reap", "host_stop", utc_us(), started_at_us=self._started_us)
         else:
-            overdue = boot_us() >= self._run_by_us
-            if overdue or STOP_SIGNAL in happened.signals:
-                self._verdict = self._stopped_or_overdue(overdue)
+            self._verdict = self._stopped_or_overdue()
         if self._verdict is not None and not self._empty:
             self._announce(self._verdict)
             self._kill_at_us = boot_us() + grace_us
 
-    def _stopped_or_overdue(self, overdue: bool) -> Verdict | None:
-        reason = stop_in(self._order.mailbox)
+    def _exit_verdict(self, code: int) -> bytes:
+        now, started = utc_us(), self._started_us
+        if self._not_started is not None:
+            error = child.why_not_started(self._not_started, self._order)
+            return verdict_part("fail", "start_failed", now, error=error)
+        if code == 0:
+            return verdict_part("succeed", "completed", now, started_at_us=started, exit_code=0)
+        if code > 0:
+            return verdict_part("fail", "exit_code", now, started_at_us=started, exit_code=code)
+        return verdict_part("fail", "signal", now, started_at_us=started, signal=-code)
+
+    def _stopped_or_overdue(self) -> bytes | None:
+        overdue = boot_us() >= self._run_by_us
+        reason = stop_in(self._order.mailbox) if overdue or STOP_SIGNAL in self._waiter.signals else None
         if reason is not None:
-            return Verdict("reap", reason, utc_us(), started_at_us=self._started_us)
+            return verdict_part("reap", reason, utc_us(), started_at_us=self._started_us)
         if overdue:
-            return Verdict("time_out", "run_timeout", utc_us(), started_at_us=self._started_us, error=TIMED_OUT)
+            return verdict_part("time_out", "run_timeout", utc_us(), started_at_us=self._started_us, error=TIMED_OUT)
         return None
 
-    def _exit_verdict(self, status: int) -> Verdict:
-        now = utc_us()
-        if self._not_started is not None:
-            error = child.why_not_started(self._not_started, self._plan)
-            return Verdict("fail", "start_failed", now, error=error)
-        code = os.waitstatus_to_exitcode(status)
-        if code == 0:
-            return Verdict("succeed", "completed", now, started_at_us=self._started_us, exit_code=0)
-        if code > 0:
-            return Verdict("fail", "exit_code", now, started_at_us=self._started_us, exit_code=code)
-        return Verdict("fail", "signal", now, started_at_us=self._started_us, signal=-code)
-
-    def _announce(self, verdict: Verdict) -> None:
+    def _announce(self, verdict: bytes) -> None:
         """S8: the verdict is there for any reader before a signal goes out, and on the disk before it is poked.
 
         If the process stops here: the verdict counts, the slot stays held until a search has ended the rest.
@@ -165,7 +220,7 @@ class Execution:
             written = True
         self._terminate()
         with contextlib.suppress(OSError):
-            file.sync_report()
+            os.fdatasync(file.fd)
             self._verdict_safe = written
         self._poke_due = not self._poke()
 
@@ -179,28 +234,29 @@ class Execution:
         """S9. Without a bound: while something of the run lives its slot is held. Paced, so that it costs nothing."""
         if self._armed.cgroup is not None:
             self._armed.cgroup.kill()
-        self._take(tree.kill(self._main))
+        tree.kill(self._collect)
         self._kill_at_us = boot_us() + self._pause_us
         self._pause_us = min(2 * self._pause_us, _LONGEST_PAUSE_US)
 
     def _finish(self) -> None:
         """S10, S11. If the process stops before the report is written: gone, slot held, searched for."""
-        emptied = Emptied(utc_us())
+        at_us, output, dropped = utc_us(), 0, 0
+        self._take_output(_DRAIN)  # what is left, even if an outsider still holds it open
         if self._capture is not None:
-            self._capture.drain()
-            emptied.output_bytes, emptied.output_dropped = self._capture.total, self._capture.dropped
+            self._capture.close()
+            output, dropped = self._capture.total, self._capture.dropped
         if self._armed.cgroup is not None:
             self._armed.cgroup.remove()
+        exit_code = ended_by = None
         if self._status is not None and self._not_started is None:
-            code = os.waitstatus_to_exitcode(self._status)
-            if code >= 0:
-                emptied.exit_code = code
-            else:
-                emptied.signal = -code
+            exit_code = os.waitstatus_to_exitcode(self._status)
+            if exit_code < 0:
+                exit_code, ended_by = None, -exit_code
+        emptied = emptied_part(at_us, exit_code=exit_code, signal=ended_by, output=output, dropped=dropped)
         write_report(self._armed, None if self._verdict_safe else self._verdict, emptied)
 
 
-def write_report(armed: Armed, verdict: Verdict | None, emptied: Emptied) -> None:
+def write_report(armed: Armed, verdict: bytes | None, emptied: bytes) -> None:
     """Write the end of a report; a disk that takes nothing is asked again for two seconds, then given up.
 
     What a failed sync leaves in memory can still be read until the machine stops.
@@ -208,7 +264,7 @@ def write_report(armed: Armed, verdict: Verdict | None, emptied: Emptied) -> Non
     for _ in range(_REPORT_TRIES):
         try:
             armed.file.write(verdict, emptied)
-            armed.file.sync_report()
+            os.fdatasync(armed.file.fd)
         except OSError:
             time.sleep(_REPORT_PAUSE_S)
         else:

@@ -10,6 +10,9 @@ import errno
 import fcntl
 import os
 
+_OPEN = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+_OPEN_OR_MAKE = _OPEN | os.O_CREAT
+_EXCLUSIVE, _SHARED = fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_SH | fcntl.LOCK_NB
 _REPLACED = 8  # somebody who replaces the file this often in a row has other aims than ours
 
 
@@ -19,13 +22,14 @@ def names_file(fd: int, path: str) -> bool:
         there = os.stat(path, follow_symlinks=False)
     except FileNotFoundError:
         return False
-    return os.path.samestat(os.fstat(fd), there)
+    here = os.fstat(fd)
+    return here.st_ino == there.st_ino and here.st_dev == there.st_dev
 
 
 def lock_open_file(fd: int, *, shared: bool = False) -> bool:
     """Lock a file that is already open; False if somebody else has it. Raises OSError where locks don't work."""
     try:
-        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        fcntl.flock(fd, _SHARED if shared else _EXCLUSIVE)
     except BlockingIOError:
         return False
     return True
@@ -37,9 +41,8 @@ def try_lock(path: str, *, shared: bool = False, create: bool = False) -> int | 
     Closing it lets the lock go. Raises FileNotFoundError where there is no file and `create` is not asked for, OSError
     where locks don't work.
     """
-    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
     for _ in range(_REPLACED):
-        fd = os.open(path, flags, 0o600)
+        fd = os.open(path, _OPEN_OR_MAKE if create else _OPEN, 0o600)
         try:
             if not lock_open_file(fd, shared=shared):
                 os.close(fd)

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any
 
 MAX_MESSAGE = 512
+_TO_WRITE = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
 _READ = 65536  # as much as a FIFO holds by default, so that one read empties it
 
 
@@ -39,7 +40,7 @@ def send_line(path: str, line: bytes) -> Sent:
     if len(line) > MAX_MESSAGE:
         raise ValueError(f"a message of {len(line)} bytes, of {MAX_MESSAGE} at most")
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = os.open(path, _TO_WRITE)
     except OSError:
         return Sent.NOBODY  # ENXIO: no reader; anything else: no channel, and a hint is not worth an error
     try:

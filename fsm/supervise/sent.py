@@ -18,7 +18,8 @@ class SentOrder:
     """What a supervisor needs to know. Every path is worked out by the launcher; times are CLOCK_BOOTTIME, µs.
 
     `header` is the header of the arming file as JSON, open at its end for what only the supervisor knows; `programs`
-    are the places to look for the program, in order; `cgroup` is the group to make.
+    are the places to look for the program, in order; `env` is added to the environment that the fork server was
+    given; `cgroup` is the group to make.
     """
 
     __slots__ = (

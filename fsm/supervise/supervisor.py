@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from fsm.supervise import mailbox, poke
 from fsm.supervise.arming import Armed, NotArmed, TakenBack, arm
-from fsm.supervise.armingfile import Emptied, Verdict, json_text
+from fsm.supervise.armingfile import emptied_part, json_text, verdict_part
 from fsm.supervise.execution import Execution, write_report
 from fsm.supervise.kernel import become_subreaper, default_signal
 from fsm.supervise.sent import SentOrder
@@ -45,6 +45,8 @@ def supervise(raw: bytes, go: int, signals: int) -> NoReturn:
 
 
 class _Supervisor:
+    __slots__ = ("_go", "_order", "_waiter")
+
     def __init__(self, order: SentOrder, go: int, signals: int) -> None:
         self._order, self._go = order, go
         self._waiter = Waiter(signals)
@@ -68,7 +70,7 @@ class _Supervisor:
         if verdict is not None:
             if armed.cgroup is not None:
                 armed.cgroup.remove()
-            write_report(armed, verdict, Emptied(utc_us()))
+            write_report(armed, verdict, emptied_part(utc_us()))
         else:
             Execution(self._order, armed, self._waiter, run_by_us, self._say_changed).run()
         # S12. If the process stops in between: the kernel closes what is left, and the report is complete.
@@ -76,9 +78,9 @@ class _Supervisor:
         armed.file.close()
         self._say_changed()
 
-    def _wait_for_go(self, armed: Armed) -> tuple[Verdict | None, int]:
+    def _wait_for_go(self, armed: Armed) -> tuple[bytes | None, int]:
         """S4, S5: (None, run_by) to execute, or (verdict, 0) to leave it."""
-        order = self._order
+        order, waiter = self._order, self._waiter
         say_at = 0
         while True:
             now = boot_us()
@@ -87,17 +89,17 @@ class _Supervisor:
             if now >= say_at:
                 sent = self._say_armed(armed)
                 say_at = now + (_FULL_AGAIN_US if sent is poke.Sent.FULL else _SAY_AGAIN_US)
-            happened = self._waiter.wait(min(order.arm_by_us, say_at))
-            if happened.told_to_end:
-                return Verdict("reap", "host_stop", utc_us()), 0
-            if STOP_SIGNAL in happened.signals:
+            ready = waiter.wait(min(order.arm_by_us, say_at))
+            if waiter.told_to_end:
+                return verdict_part("reap", "host_stop", utc_us()), 0
+            if STOP_SIGNAL in waiter.signals:
                 reason = mailbox.stop_in(order.mailbox)
                 if reason is not None:
-                    return Verdict("reap", reason, utc_us()), 0
-            if self._go in happened.descriptors:
+                    return verdict_part("reap", reason, utc_us()), 0
+            if self._go in ready:
                 return self._hear()
 
-    def _hear(self) -> tuple[Verdict | None, int]:
+    def _hear(self) -> tuple[bytes | None, int]:
         """What stands in the go pipe, and whether it may be followed. Stop beats go, however late the go comes."""
         order = self._order
         words = os.read(self._go, 256).split()
@@ -113,15 +115,16 @@ class _Supervisor:
             except mailbox.Damaged as error:
                 return self._left(str(error)), 0
             if reason is not None:
-                return Verdict("reap", reason, utc_us()), 0
+                return verdict_part("reap", reason, utc_us()), 0
             if may:
                 return None, int(words[2])
-            if self._waiter.wait(min(order.arm_by_us, boot_us() + _BUSY_PAUSE_US)).told_to_end:
-                return Verdict("reap", "host_stop", utc_us()), 0
+            self._waiter.wait(min(order.arm_by_us, boot_us() + _BUSY_PAUSE_US))
+            if self._waiter.told_to_end:
+                return verdict_part("reap", "host_stop", utc_us()), 0
 
     @staticmethod
-    def _left(why: str) -> Verdict:
-        return Verdict("fail", "start_failed", utc_us(), error=f"not told to go: {why}")
+    def _left(why: str) -> bytes:
+        return verdict_part("fail", "start_failed", utc_us(), error=f"not told to go: {why}")
 
     def _say_armed(self, armed: Armed) -> poke.Sent:
         line = b'{"about":"armed","nonce":"%b","pid":%d,"pid_start":%d,"cgroup":%b}'

@@ -14,7 +14,7 @@ from fsm.supervise.processes import Stat, all_pids, open_process, read_text, sta
 
 _COOKIE = re.compile(rb"(?:^|\0)CRONFSM_RUN_TOKEN=([^\0]*)")
 _MAX_ENVIRON = 8 * 1024 * 1024  # above what Linux lets a program start with
-_OURS = ("cronfsm-run", "cronfsm-fork")  # a supervisor that holds its slot lock is another arming's
+_OURS = ("cronfsm-superv",)  # a supervisor that holds its slot lock is another arming's
 _SAME_START = 5  # clock ticks between the moment before a fork and the start time of its child, on a busy machine
 _KERNEL_THREADS = 2  # kthreadd, the parent of them all
 

@@ -5,37 +5,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from fsm.supervise.processes import Stat, all_pids, read_text, send_signal, stat_of
 
 _PASSES = 64  # of one kill: newly forked processes are looked for again at once this often, then after a pause
-_REAPED_AT_ONCE = 4096  # zombies collected in one go, so that signals and deadlines get their turn
-
-
-class Reaped:
-    """What one round of collecting found: how the main command ended (None: not in this round), whether nothing is
-    left, and whether the round was cut short (`more`)."""
-
-    __slots__ = ("empty", "main_status", "more")
-
-    def __init__(self, main_status: int | None, *, empty: bool = False, more: bool = False) -> None:
-        self.main_status, self.empty, self.more = main_status, empty, more
-
-
-def collect(main: int) -> Reaped:
-    """Collect every child that has ended. Does not wait."""
-    status = None
-    for _ in range(_REAPED_AT_ONCE):
-        try:
-            pid, ended = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return Reaped(status, empty=True)
-        if pid == 0:
-            return Reaped(status)
-        if pid == main:
-            status = ended
-    return Reaped(status, more=True)
 
 
 def descendants() -> Iterator[Stat]:
@@ -95,12 +69,12 @@ def terminate() -> None:
         _send(stat, signal.SIGCONT)
 
 
-def kill(main: int) -> Reaped:
-    """SIGKILL to every descendant, again while new ones show up. Collects the dead meanwhile. Does not wait.
+def kill(collect: Callable[[], bool]) -> None:
+    """SIGKILL to every descendant, again while new ones show up. Does not wait.
 
-    What was sent a SIGKILL forks no more, so a pass that finds no new process has them all.
+    `collect` takes the dead from the kernel and says whether none is left. What was sent a SIGKILL forks no more, so
+    a pass that finds no new process has them all.
     """
-    status = None
     killed: set[tuple[int, int]] = set()
     for _ in range(_PASSES):
         fresh = False
@@ -108,11 +82,8 @@ def kill(main: int) -> Reaped:
             if not stat.dead and (stat.pid, stat.start) not in killed and _send(stat, signal.SIGKILL):
                 killed.add((stat.pid, stat.start))
                 fresh = True
-        reaped = collect(main)
-        status = reaped.main_status if reaped.main_status is not None else status
-        if reaped.empty or not fresh:
-            return Reaped(status, empty=reaped.empty, more=reaped.more)
-    return Reaped(status, more=True)
+        if collect() or not fresh:
+            return
 
 
 def send_to(pid: int, number: int) -> None:

@@ -21,6 +21,7 @@ SIGNALS = frozenset({*END_SIGNALS, STOP_SIGNAL, signal.SIGCHLD})
 
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 _SHORT_US = 200_000
+_NONE: frozenset[int] = frozenset()
 
 
 def boot_us() -> int:
@@ -33,21 +34,6 @@ def utc_us() -> int:
     return time.time_ns() // 1000
 
 
-class Happened:
-    """What ended a wait: the signals that came, and the descriptors that have something to read or are closed."""
-
-    __slots__ = ("descriptors", "signals")
-
-    def __init__(self) -> None:
-        self.signals: set[int] = set()
-        self.descriptors: set[int] = set()
-
-    @property
-    def told_to_end(self) -> bool:
-        """Whether somebody wants this process to end."""
-        return not END_SIGNALS.isdisjoint(self.signals)
-
-
 class Waiter:
     """A signalfd, a poll and, once a wait is not short, a timerfd.
 
@@ -55,13 +41,21 @@ class Waiter:
     second that does not matter, and most commands that are short enough never need the timer.
     """
 
+    __slots__ = ("_poll", "_set_to", "_signals", "_timer", "signals")
+
     def __init__(self, signals: int) -> None:
         """`signals` is a signalfd, which may be inherited: it gives each process its own signals."""
+        self.signals: frozenset[int] = _NONE  # those that the last wait has brought
         self._signals = signals
         self._timer: int | None = None
         self._set_to: int | None = None
         self._poll = select.poll()
         self._poll.register(signals, select.POLLIN)
+
+    @property
+    def told_to_end(self) -> bool:
+        """Whether the last wait has brought a signal by which somebody wants this process to end."""
+        return not END_SIGNALS.isdisjoint(self.signals)
 
     def add(self, fd: int) -> None:
         """Wait for this descriptor too."""
@@ -71,18 +65,23 @@ class Waiter:
         """No more."""
         self._poll.unregister(fd)
 
-    def wait(self, until_us: int) -> Happened:
-        """Wait until something happens, or CLOCK_BOOTTIME (µs) says `until_us`."""
-        happened = Happened()
-        ready = self._poll.poll(0 if self._timer is not None else _milliseconds(until_us))
+    def wait(self, until_us: int) -> list[int]:
+        """Wait until something happens, or CLOCK_BOOTTIME (µs) says `until_us`.
+
+        Returns the descriptors that have something to read or are closed; what signals came is in `signals`.
+        """
+        left = 0 if self._timer is not None else min(max(until_us - boot_us(), 0), _SHORT_US)
+        ready = self._poll.poll(-(-left // 1000))  # rounded up: it must not return before the time
         if not ready and boot_us() < until_us:
             ready = self._wait_long(until_us)
+        self.signals = _NONE
+        found = []
         for fd, _ in ready:
             if fd == self._signals:
-                self._read_signals(happened.signals)
+                self._read_signals()
             elif fd != self._timer:
-                happened.descriptors.add(fd)
-        return happened
+                found.append(fd)
+        return found
 
     def _wait_long(self, until_us: int) -> list[tuple[int, int]]:
         if self._timer is None:
@@ -93,15 +92,10 @@ class Waiter:
             self._set_to = until_us
         return self._poll.poll()
 
-    def _read_signals(self, signals: set[int]) -> None:
+    def _read_signals(self) -> None:
         try:
             records = os.read(self._signals, 16 * SIGNAL_RECORD)
         except BlockingIOError:
             return
-        for at in range(0, len(records), SIGNAL_RECORD):
-            signals.add(int.from_bytes(records[at : at + 4], sys.byteorder))
-
-
-def _milliseconds(until_us: int) -> int:
-    left = min(max(until_us - boot_us(), 0), _SHORT_US)
-    return -(-left // 1000)  # rounded up: poll must not return before the time
+        numbers = range(0, len(records), SIGNAL_RECORD)
+        self.signals = frozenset([int.from_bytes(records[at : at + 4], sys.byteorder) for at in numbers])

@@ -54,9 +54,7 @@ def child(
     return Child(lives_us, ignores_term, keeps_lock, hidden)
 
 
-def succeed(
-    after: str | int = DEFAULT_AFTER, *, detached: bool = False, leaves: tuple[Child, ...] = ()
-) -> Behaviour:
+def succeed(after: str | int = DEFAULT_AFTER, *, detached: bool = False, leaves: tuple[Child, ...] = ()) -> Behaviour:
     """Exit 0 after that time. `detached`: it gave up its slot lock and does not die with its supervisor."""
     return Behaviour(parse_duration(after), detached=detached, leaves=leaves)
 

@@ -130,8 +130,12 @@ class Host:
         else:
             self._end(life, "the scheduler is killed")
 
-    def restart(self, after: str | int = 0) -> None:
-        """A new scheduler, under a new epoch; one that is up ends in good order first, a stopped one stays."""
+    def restart(self, after: str | int = 0, *, dies_at: int | None = None) -> None:
+        """A new scheduler, under a new epoch; one that is up ends in good order first, a stopped one stays.
+
+        With `dies_at`, it is killed at that point between its calls to the world, the first of which is before its
+        first append.
+        """
         life = self.life
         if life is not None and not life.stopped:
             self._as_process(life, lambda: life.scheduler.end("restart"))
@@ -146,6 +150,8 @@ class Host:
             self.witness.appended,
             self.witness.rejected,
         )
+        if dies_at is not None:
+            new.interruptions.at(dies_at, crash)
         self._lives.append(new)
         self._calm_since = self.world.t
         self.world.note(f"a scheduler begins (process {len(self._lives)})")

@@ -173,6 +173,10 @@ class AppendTests(JournalTests):
         scribe.define("backup")  # a client
         assert [entry.epoch for entry in journal.entries()] == [1, 1, None]
 
+    def test_a_scheduler_that_comes_up_is_its_own_epoch(self, scribe: Scribe, journal: Journal) -> None:
+        scribe.write(SCHEDULER_STREAM, scribe.up_body(1))
+        assert [entry.epoch for entry in journal.entries()] == [1]
+
     def test_an_epoch_can_begin_in_one_batch_with_its_first_entries(self, scribe: Scribe, journal: Journal) -> None:
         state = scribe.define("backup")
         up = Append(JobState(SCHEDULER_STREAM), (scribe.draft(SCHEDULER_STREAM, scribe.up_body(1)),))

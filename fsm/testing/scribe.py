@@ -81,9 +81,13 @@ class Scribe:
 
     def define(self, name: str, **keys: Any) -> JobState:
         """Put a job, or change it; keys as in the jobs file."""
+        return self.write(name, self.job_body(name, **keys)).state
+
+    def job_body(self, name: str, **keys: Any) -> JobPut:
+        """The body of a definition."""
         state = self.journal.state(name)
         anchor = state.anchor if state.anchor is not None else self.now().utc
-        return self.write(name, JobPut(Job(name, **keys), state.version + 1, "test", anchor)).state
+        return JobPut(Job(name, **keys), state.version + 1, "test", anchor)
 
     def pause(self, job: str) -> Entry:
         """Pause it."""

@@ -227,6 +227,14 @@ def test_one_bad_entry_is_one_violation_and_says_which(lines: list[bytes]) -> No
     assert f"entry {bad['seq']} of {bad['job']} (line {place + 1}, id {bad['id']})" in str(found)
 
 
+def test_one_missing_entry_is_one_violation_too(lines: list[bytes]) -> None:
+    jobs = [orjson.loads(line)["job"] for line in lines]
+    for place, job in enumerate(jobs):
+        last = job not in jobs[place + 1 :]
+        found = list(verify_lines(lines[:place] + lines[place + 1 :]))
+        assert [violation.requirement for violation in found] == ([] if last else ["sequence"])
+
+
 def test_lines_that_are_no_entries(lines: list[bytes]) -> None:
     for bad in (b"{", b"[]", b'"x"', b"{}", b"\xff", lines[3][:40]):
         found = list(verify_lines([*lines[:3], bad, *lines[3:]]))

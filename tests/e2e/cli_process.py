@@ -38,6 +38,7 @@ class Cli:
     def __init__(self, folder: Path) -> None:
         self.path = folder
         self.folder = DataFolder(folder)
+        self._started: list[subprocess.Popen[str]] = []
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "fsm.cli", *arguments]
@@ -71,7 +72,7 @@ class Cli:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """One command that goes on."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.command(*arguments),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -80,6 +81,18 @@ class Cli:
             env=self.environment(),
             start_new_session=True,
         )
+        self._started.append(process)
+        return process
+
+    def close(self) -> None:
+        """End what was started and has not ended: a test that failed leaves nothing behind."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+            process.wait(WITHIN_S)
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
 
     def served(self) -> bool:
         return who_serves(self.folder) is not None

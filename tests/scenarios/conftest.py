@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from scenario_kit import Stage  # the import has to follow the line above
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    """A data folder without any job, and the command line on it."""
-    return Stage(tmp_path)
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A data folder without any job, and the command line on it. What a test leaves running is ended."""
+    stage = Stage(tmp_path)
+    yield stage
+    stage.close()

@@ -5,17 +5,29 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from cli_process import SOURCE, Cli, alive, stop, until
 
+from fsm.scheduler.lock import who_serves
 from fsm.supervise.poke import send
 from fsm.supervise.processes import is_alive, send_signal
 from fsm.testing import Simulation
 
-__all__ = ["SOURCE", "Gate", "Stage", "alive", "every_crash_point", "stop", "until"]
+__all__ = [
+    "SOURCE",
+    "Gate",
+    "Stage",
+    "alive",
+    "dies_as_it_comes_up",
+    "events_of",
+    "every_crash_point",
+    "stop",
+    "until",
+]
 
 MAX_POINTS = 200
 """Points between calls to the world that any act here passes: a few dozen. More means that it does not end."""
@@ -38,17 +50,53 @@ class Gate:
 
 
 class Stage(Cli):
-    """A data folder, the command line on it, and files that commands and test share."""
+    """A data folder, the command line on it, its schedulers one after the other, and files that all share."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root / "state")
         self.root = root
-        self._gates: list[Gate] = []
+        self._schedulers: list[subprocess.Popen[str]] = []
+
+    # ---- schedulers
+
+    def up(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start ``cronfsm serve --json``; it is up when this returns."""
+        scheduler = self.start("serve", "--json", *arguments)
+        self._schedulers.append(scheduler)
+        until(lambda: scheduler.poll() is not None or self.pid == scheduler.pid)
+        assert scheduler.poll() is None, scheduler.communicate()
+        return scheduler
+
+    @property
+    def pid(self) -> int | None:
+        """Of the scheduler that is up."""
+        served = who_serves(self.folder)
+        return None if served is None else served.pid
+
+    def crash(self, scheduler: subprocess.Popen[str]) -> list[dict[str, Any]]:
+        """KILL it; the events that it published."""
+        return events_of(stop(scheduler, signal.SIGKILL)[0])
+
+    def down(self, scheduler: subprocess.Popen[str]) -> list[dict[str, Any]]:
+        """Let it end in good order; the events that it published."""
+        out, err = stop(scheduler)
+        assert (scheduler.returncode, err) == (0, "")
+        return events_of(out)
+
+    def close(self) -> None:
+        """End all that a test has left."""
+        for scheduler in self._schedulers:
+            if scheduler.poll() is None:
+                stop(scheduler, signal.SIGKILL)
+        for run in self.json("runs", "--limit", "1000"):
+            if run["state"] in ("queued", "running") or run["slot"] == "held":
+                self.run("cancel", run["id"])
+
+    # ---- what people do and see
 
     def gate(self, name: str = "gate") -> Gate:
         """A new gate."""
-        self._gates.append(Gate(self.root / name))
-        return self._gates[-1]
+        return Gate(self.root / name)
 
     def asked(self, job: str) -> tuple[int, Any]:
         """Ask for a run: exit code and answer of ``cronfsm run JOB --json``."""
@@ -84,24 +132,48 @@ class Stage(Cli):
     def kill_supervisor(self, arming: dict[str, Any]) -> None:
         """KILL the supervisor of an arming, as the history names it, and wait for its end."""
         send_signal(arming["pid"], arming["pid_start"], signal.SIGKILL)
+        self.until_gone(arming)
+
+    def until_gone(self, arming: dict[str, Any]) -> None:
+        """Wait for the end of an arming's supervisor."""
         until(lambda: not is_alive(arming["pid"], arming["pid_start"]))
+
+    def until_shown_at_all(self, run: str) -> None:
+        """Wait until the history has this run."""
+        until(lambda: self.run("show", run).returncode == 0)
 
     def until_begun(self, run: str) -> None:
         """Wait until the command of a run has printed its first line."""
         until(lambda: self.run("logs", run).stdout != "")
 
 
-def every_crash_point(scene: Callable[[], Simulation], act: Callable[[Simulation], None]) -> Iterator[Simulation]:
+def events_of(out: str) -> list[dict[str, Any]]:
+    """What ``serve --json`` has printed; a line that its death cut short is none."""
+    return [json.loads(line) for line in out.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def every_crash_point(
+    scene: Callable[[], Simulation],
+    act: Callable[[Simulation], None],
+    *,
+    strike: Callable[[Simulation, int], None] = Simulation.crash,
+) -> Iterator[Simulation]:
     """The scene again and again, its scheduler killed at the first point of the act, at the second, and so on.
 
-    Points lie before and after each of its calls to journal, launcher and subscribers. It has not been restarted.
+    Points lie before and after each of its calls to journal, launcher and subscribers. No scheduler is up in what is
+    given. `strike` plans the death, by default of the scheduler that the scene has.
     """
     for point in range(1, MAX_POINTS):
         sim = scene()
-        sim.crash(at=point)
+        strike(sim, point)
         act(sim)
         if sim.up:
-            assert point > 10, f"only {point - 1} points were passed: the act does nothing"
+            assert point > 5, f"only {point - 1} points were passed: the act does nothing"
             return
         yield sim
     raise AssertionError(f"the act passes more than {MAX_POINTS} points")
+
+
+def dies_as_it_comes_up(sim: Simulation, point: int) -> None:
+    """For `every_crash_point`: a scheduler begins, and is killed at that point."""
+    sim.restart(dies_at=point)

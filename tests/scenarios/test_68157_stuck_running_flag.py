@@ -15,7 +15,7 @@ refused is told which run is in the way, its state, its age and its deadline (R-
 from __future__ import annotations
 
 import pytest
-from scenario_kit import Stage, every_crash_point, until
+from scenario_kit import Stage, every_crash_point
 
 from fsm.instants import MINUTE, SECOND
 from fsm.model.states import Reason, RefusalReason, SlotState, State
@@ -94,12 +94,12 @@ def test_a_refusal_names_the_run_in_the_way_and_when_it_ends_at_the_latest() -> 
 def test_with_real_processes_a_program_that_is_not_there(stage: Stage) -> None:
     """Every attempt is in the history with its reason, and none is in the way of the next."""
     stage.ok("add", "script", "--", "/no/such/program", "--every-30-min")
-    with stage.serving():
-        for number in (1, 2):
-            assert stage.run("run", "script", "--wait").returncode == 1
-            run = stage.show(f"script/{number}")
-            assert (run["state"], run["reason"], run["slot"]) == ("failed", "start_failed", "free")
-            assert "/no/such/program" in run["error"]
+    stage.up()
+    for number in (1, 2):
+        assert stage.run("run", "script", "--wait").returncode == 1
+        run = stage.show(f"script/{number}")
+        assert (run["state"], run["reason"], run["slot"]) == ("failed", "start_failed", "free")
+        assert "/no/such/program" in run["error"]
 
 
 @pytest.mark.requirement("R-23")
@@ -107,26 +107,22 @@ def test_with_real_processes_a_program_that_is_not_there(stage: Stage) -> None:
 def test_with_real_processes_the_session_and_the_scheduler_are_killed(stage: Stage) -> None:
     """The next scheduler sees at once that nothing lives; nobody has to disable and enable the job."""
     stage.ok("add", "script", "--shell", "echo begun; exec sleep 300")
-    with stage.serving() as scheduler:
-        assert stage.asked("script")[1]["run_id"] == "script/1"
-        stage.until_begun("script/1")
-        code, told = stage.asked("script")
-        assert (code, told["ok"], told["ran"], told["reason"]) == (75, True, False, "already_running")
-        run = stage.show("script/1")
-        by = told["blocked_by"]
-        assert (by["run_id"], by["state"], by["deadline"]) == ("script/1", "running", run["run_by"])
-        assert by["age_s"] >= 0
-        scheduler.kill()
-        scheduler.wait()
-        supervisor = run["arming"]
-        stage.kill_supervisor(supervisor)
-        assert stage.asked("script")[0] == 75, "nobody has looked at it yet"
-    with stage.serving():
-        run = stage.until_shown("script/1", slot="free")
-        assert (run["state"], run["reason"]) == ("lost", "vanished")
-        code, told = stage.asked("script")
-        assert (code, told["run_id"]) == (0, "script/2")
-        stage.until_begun("script/2")
-    assert supervisor != stage.show("script/2")["arming"]
-    until(lambda: stage.show("script/2")["slot"] == "free")
+    scheduler = stage.up()
+    assert stage.asked("script")[1]["run_id"] == "script/1"
+    stage.until_begun("script/1")
+    run = stage.show("script/1")
+    code, told = stage.asked("script")
+    assert (code, told["ok"], told["ran"], told["reason"]) == (75, True, False, "already_running")
+    by = told["blocked_by"]
+    assert (by["run_id"], by["state"], by["deadline"]) == ("script/1", "running", run["run_by"])
+    assert by["age_s"] >= 0
+    stage.crash(scheduler)
+    stage.kill_supervisor(run["arming"])
+    assert stage.asked("script")[0] == 75, "nobody has looked yet"
+    stage.up()
+    run = stage.until_shown("script/1", slot="free")
+    assert (run["state"], run["reason"]) == ("lost", "vanished")
+    code, told = stage.asked("script")
+    assert (code, told["run_id"]) == (0, "script/2")
+    stage.until_begun("script/2")
     assert stage.json("verify")["ok"] is True

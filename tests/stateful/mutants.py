@@ -200,18 +200,34 @@ def only_open_runs_are_looked_at(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Watcher, "examine", examined)
 
 
-NAMED = {
-    "a start without looking at the slot": start_without_looking_at_the_slot,
-    "a timeout that is not journaled": timeout_not_journaled,
-    "a restart that forgets open runs": restart_forgets_open_runs,
-    "a verdict that frees the slot": verdict_frees_the_slot,
-    "judging by a report of another arming": judged_by_another_arming,
-    "reading the report before the life lock": report_before_lock,
-    "no compare-and-set": no_compare_and_set,
-    "a queued run that is armed twice": queued_run_armed_twice,
-    "no epoch": no_epoch,
-    "a verdict before its stop": verdict_before_stop,
-    "a mute supervisor that is never killed": mute_is_never_killed,
-    "lost without a search": lost_without_a_search,
-    "only open runs are looked at": only_open_runs_are_looked_at,
+MUTANTS: dict[str, tuple[Mutant, tuple[str, ...]]] = {
+    "a start without looking at the slot": (
+        start_without_looking_at_the_slot,
+        ("one_run_at_a_time", "no_overlap_in_the_journal", "one_process_tree"),
+    ),
+    "a timeout that is not journaled": (
+        timeout_not_journaled,
+        ("what_is_known_is_journaled", "a_supervisors_word_comes_first"),
+    ),
+    "a restart that forgets open runs": (
+        restart_forgets_open_runs,
+        ("no_run_is_open_past_its_deadline", "what_is_known_is_journaled", "every_slot_is_freed"),
+    ),
+    "a verdict that frees the slot": (
+        verdict_frees_the_slot,
+        ("one_run_at_a_time", "no_overlap_in_the_journal", "the_projection_is_the_fold"),
+    ),
+    "judging by a report of another arming": (
+        judged_by_another_arming,
+        ("never_started_is_real", "stop_comes_before_a_foreign_verdict"),
+    ),
+    "reading the report before the life lock": (report_before_lock, ("lost_is_real",)),
+    "no compare-and-set": (no_compare_and_set, ("the_journal_folds",)),
+    "a queued run that is armed twice": (queued_run_armed_twice, ("one_arming_at_a_time",)),
+    "no epoch": (no_epoch, ("epochs_fence",)),
+    "a verdict before its stop": (verdict_before_stop, ("stop_comes_before_a_foreign_verdict",)),
+    "a mute supervisor that is never killed": (mute_is_never_killed, ("a_mute_supervisor_is_killed",)),
+    "lost without a search": (lost_without_a_search, ("lost_is_real", "released_only_when_all_is_gone")),
+    "only open runs are looked at": (only_open_runs_are_looked_at, ("every_slot_is_freed",)),
 }
+"""What the bug is called, how it is put in, and the laws of which one must be named as broken."""

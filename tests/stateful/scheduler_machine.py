@@ -8,7 +8,7 @@ from hypothesis import currently_in_test_context, event, target
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from fsm.client.engine import SupervisorMute
+from fsm.client.answers import SupervisorMute
 from fsm.testing import Simulation
 from fsm.testing.strategies import ADVANCES, JUMPS, LAGS, MOMENTS, POINTS, STEPS, all_lags, job_keys, scripts
 

@@ -2,6 +2,44 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
 from scheduler_machine import SchedulerMachine
 
-TestScheduler = SchedulerMachine.TestCase
+from fsm.model.entries import Ended, Queued, Started
+
+EXAMPLES_FACTOR = 5
+"""The machine is the broadest test there is: it gets so many times the examples of a plain property."""
+
+STEPS = 50
+"""Rules in one example: enough for a few faults on top of each other, few enough to be read."""
+
+
+def proof_settings() -> settings:
+    """The profile's, for the machine."""
+    profile = settings()
+    return settings(profile, max_examples=profile.max_examples * EXAMPLES_FACTOR, stateful_step_count=STEPS)
+
+
+def test_no_law_is_broken_and_everything_ends(record_property: pytest.RecordProperty) -> None:
+    done: Counter[str] = Counter()
+
+    class Counted(SchedulerMachine):
+        def check_invariants(self, *args, **kwargs):
+            done["steps"] += 1
+            return super().check_invariants(*args, **kwargs)
+
+        def teardown(self):
+            super().teardown()
+            done["examples"] += 1
+            for entry in self.sim.store.entries() if hasattr(self, "sim") else ():
+                done["runs"] += isinstance(entry.body, Queued)
+                done["transitions"] += isinstance(entry.body, Queued | Started | Ended)
+
+    wanted = proof_settings()
+    run_state_machine_as_test(Counted, settings=wanted)
+    assert done["examples"] >= wanted.max_examples, "fewer examples than promised"
+    record_property("proof", ", ".join(f"{count} {what}" for what, count in done.items()) + ", no law broken")

@@ -515,10 +515,22 @@ def test_add_changes_a_job_and_shows_the_difference(world: World) -> None:
 
 
 def test_what_stands_behind_two_dashes_is_the_command(world: World) -> None:
-    world.ok("add", "new", "--", "tool", "--json", "--data-dir", "/x", "-h")
+    world.ok("add", "new", "--", "cat", "--json", "--data-dir", "/x", "-h")
     job = world.journal.state("new").definition
     assert job is not None
-    assert job.command == ("tool", "--json", "--data-dir", "/x", "-h")
+    assert job.command == ("cat", "--json", "--data-dir", "/x", "-h")
+
+
+def test_what_may_not_be_meant_is_said_and_done_all_the_same(world: World) -> None:
+    code, _, err = world.call("add", "a", "--", "echo a | tee b")
+    assert (code, err) == (
+        0,
+        "cronfsm: the command is the one word 'echo a | tee b', executed without a shell; "
+        "for a line of shell: --shell\n",
+    )
+    code, _, err = world.call("add", "b", "--", "no-such-program-anywhere", "x")
+    assert (code, "there is no program no-such-program-anywhere in the PATH" in err) == (0, True)
+    assert world.journal.state("b").definition is not None
 
 
 def test_names_in_any_script(world: World) -> None:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 from cli_kit import World
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fsm.cli.exits import Exit, exit_of, exit_of_state
+from fsm.cli.group import COMMANDS
 from fsm.cli.main import run
 from fsm.errors import (
     AlreadyServed,
@@ -165,11 +168,43 @@ def test_no_traceback_reaches_a_person(world: World, error: Exception, code: int
         assert "--debug" in err
 
 
-def test_debug_lets_the_traceback_through(world: World) -> None:
+def test_debug_shows_the_traceback_and_keeps_the_exit_code(world: World) -> None:
     for arguments in (["--debug", "list"], ["list", "--debug"]):
-        world.session._journal = Broken(ZeroDivisionError())  # type: ignore[assignment]
-        with pytest.raises(ZeroDivisionError):
-            world.call(*arguments)
+        for error, code in ((ZeroDivisionError(), 70), (JournalBusy(), 75), (OSError(28, "No space"), 2)):
+            world.session._journal = Broken(error)  # type: ignore[assignment]
+            got, out, err = world.call(*arguments)
+            assert (got, out) == (code, "")
+            assert err.startswith("Traceback (most recent call last):\n")
+            assert err.splitlines()[-1].startswith(("cronfsm: ", "  run the same"))
+
+
+WORDS = [*COMMANDS, "backup", "backup/1", "idle", "nobody", "--json", "--job", "--at", "--since", "--limit", "-n", "3"]
+WORDS += [
+    "--state",
+    "failed",
+    "--prune",
+    "--dry-run",
+    "2h",
+    "03:00",
+    "--",
+    "",
+    "/",
+    "é",
+    "a" * 300,
+    "--from",
+    "-",
+    "@x",
+]
+NEVER = {"serve", "service", "events"}  # they begin something, here or for the whole machine
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from([word for word in WORDS if word not in NEVER]), min_size=1, max_size=6))
+def test_whatever_is_typed_it_is_no_mistake_of_ours(world: World, words: list[str]) -> None:
+    code, _, err = world.call(*words)
+    assert code in {0, 1, 2, 3, 75}, err
+    assert "Traceback" not in err
+    assert code == 0 or err.startswith("cronfsm: ") or "--json" in words or words[0] == "verify"
 
 
 def test_the_exit_code_of_each_error() -> None:

@@ -103,6 +103,13 @@ def test_add_names_the_default_of_every_key(capsys: pytest.CaptureFixture[str]) 
         assert read(found[1]) == default, key
 
 
+def test_help_as_one_types_it_without_thinking(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["help"]) == 0
+    assert capsys.readouterr().out.startswith("Usage: cronfsm [OPTIONS]")
+    assert run(["help", "run"]) == 0
+    assert capsys.readouterr().out.startswith("Usage: cronfsm run ")
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
     assert re.fullmatch(r"cronfsm \d+\.\d+\.\d+\n", capsys.readouterr().out)

@@ -223,6 +223,7 @@ QUESTIONS: dict[str, Callable[[SqliteJournal], object]] = {
     "the last 20": lambda j: j.runs(RunQuery("a", limit=20)),
     "the newest 20": lambda j: j.runs(RunQuery(limit=20)),
     "the newest 20 that failed": lambda j: j.runs(RunQuery(states=frozenset({State.FAILED}), limit=20)),
+    "the newest 20 that were lost": lambda j: j.runs(RunQuery(states=frozenset({State.LOST}), limit=20)),
     "what is open": lambda j: j.runs(RunQuery(states=frozenset({State.QUEUED, State.RUNNING}))),
     "the fold": lambda j: j.state("a"),
     "all jobs": lambda j: j.jobs(),
@@ -242,6 +243,7 @@ def test_a_question_costs_what_it_returns_and_not_what_the_history_holds(tmp_pat
     scribe.define("b", schedule="* * * * *")
     scribe.bring("b", State.RUNNING)
     scribe.define("a", schedule="* * * * *")
+    scribe.run_through("a", State.LOST)
     costs: list[dict[str, int]] = []
     for runs in (40, 200):
         for number in range(runs):

@@ -22,6 +22,7 @@ from fsm.journal.verify_store import verify_journal
 from fsm.lifecycle.table import by_input
 from fsm.model.entries import Checkpoint
 from fsm.model.states import Evidence, State, Trigger
+from fsm.model.stream import JobState
 from fsm.ports import Append
 from fsm.testing.journal_base import everything
 from fsm.testing.journal_laws import ILLEGAL, LEGAL, name
@@ -289,18 +290,17 @@ def test_a_sealed_prefix_may_go_from_its_first_entry_on(scribe: Scribe, shell: a
     scribe.run_through("a")
     with pytest.raises(apsw.ConstraintError, match="sealed"):
         shell.execute("DELETE FROM entries WHERE job = 'a' AND seq = 1")
-    sealed = scribe.journal.state("a")
-    _, last_hash = scribe.journal.head("a")
-    scribe.write("a", Checkpoint(sealed.seq, last_hash, sealed))
+    entries = list(scribe.journal.entries(job="a"))
+    scribe.write("a", Checkpoint(3, entries[2].hash, JobState("a", 3)))
     scribe.queue("a")
-    for refused in ("seq = 2", "seq > 5", "seq = 6"):
+    for refused in ("seq = 2", "seq > 3", "seq = 6", "seq <= 4"):
         with pytest.raises(apsw.ConstraintError):
             shell.execute(f"DELETE FROM entries WHERE job = 'a' AND {refused}")
     with pytest.raises(apsw.ConstraintError):
         shell.execute("DELETE FROM entries WHERE job = 'b'")
+    shell.execute("DELETE FROM entries WHERE job = 'a' AND seq <= 2")
     shell.execute("DELETE FROM entries WHERE job = 'a' AND seq <= 3")
-    shell.execute("DELETE FROM entries WHERE job = 'a' AND seq <= 5")
-    assert [entry.seq for entry in scribe.journal.entries(job="a")] == [6, 7]
+    assert [entry.seq for entry in scribe.journal.entries(job="a")] == [4, 5, 6, 7]
     number = scribe.journal.state("a").last_number
     scribe.start("a", number)  # and the stream goes on
     assert [entry.seq for entry in scribe.journal.entries(job="a", run=number)] == [7, 8]

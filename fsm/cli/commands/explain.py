@@ -38,7 +38,8 @@ def explain_command(session: Session, target: str, at: str | None, since: str | 
 
     A TIME is an instant, a local time ("2026-12-01 03:00" or 03:00), or a length before now (2h).
     """
-    from fsm.client.explain import Window, explain
+    from fsm.client.explain import explain
+    from fsm.client.story import Window
 
     if at is not None and since is not None:
         raise click.UsageError("--at and --since exclude each other: one time, or all since a time")

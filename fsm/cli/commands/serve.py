@@ -63,8 +63,6 @@ def serve_command(
             on_event=on_event,
             say=say,
         )
-        if not live and not session.as_json:
-            note(f"a scheduler starts on {session.folder_path}; Ctrl-C stops it, and what runs goes on")
         try:
             server.run()
         except AlreadyServed as error:

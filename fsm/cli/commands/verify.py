@@ -48,7 +48,7 @@ def verify_command(session: Session, file: str | None) -> int:
     """
     checked = _Checked()
     found = list(islice(_violations(session, file, checked), SHOWN + 1))
-    if found and len(found) >= min(checked.entries, SHOWN) and all(v.requirement == "format" for v in found):
+    if found and len(found) == checked.entries and all(v.requirement == "format" for v in found):
         raise JournalUnusable(str(file), "none of its lines is an entry: it is no exported journal", _WANTED)
     more = len(found) > SHOWN
     found = found[:SHOWN]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import fsm.supervise.examine as examine
 import fsm.supervise.forkclient as forkclient
 import fsm.supervise.search as search
 from chaos.tickets import Tickets
@@ -36,6 +37,12 @@ def install(tickets: Tickets) -> None:
     tickets.before(search, "_end", "searching", lambda _, arguments: any(target.found for target in arguments[0]))
     tickets.after(Watcher, "searched", "searched", lambda intents, _: intents)
     tickets.after(SqliteJournal, "append", "released", lambda _, arguments: _holds(arguments[1], Released))
+
+
+def install_marks(tickets: Tickets) -> None:
+    """Places that no kill aims at, and that a test may want a scheduler to come by."""
+    tickets.before(examine, "read_contents", "looking")
+    tickets.before(Starter, "arm_failed", "busy", lambda _, arguments: arguments[1].busy)
 
 
 def install_in_fork_server(folder: str, said: str, without: list[str]) -> None:

@@ -42,4 +42,3 @@ def install(folder: str, said: str, without: list[str]) -> None:
     tickets.before(ArmingFile, "close", "slot_closed")
     tickets.before(child, "_become", "command_forked")
     tickets.before(child, "_exec", "before_exec")
-

@@ -43,6 +43,7 @@ def main(plan: Plan) -> int:
         if rule in rules_scheduler.RULES:
             rules_scheduler.RULES[rule](tickets)
     inside_scheduler.install(tickets)
+    inside_scheduler.install_marks(tickets)
     forked = [rule for rule in plan.without if rule in rules_supervisor.RULES]
     assert all(rule in rules_scheduler.RULES or rule in forked for rule in plan.without)
     inside_scheduler.install_in_fork_server(plan.tickets, plan.said, forked)

@@ -23,11 +23,11 @@ class Tickets:
     """`folder` holds the tickets, each a file with the name of its window; `said` is a FIFO that somebody reads."""
 
     def __init__(self, folder: str, said: str) -> None:
-        self._folder, self._said = folder, said
+        self.folder, self._said = folder, said
 
     def at(self, window: str) -> None:
         """This process is in that window now. If there is a ticket for it, it says so and does what it asks for."""
-        ticket = os.path.join(self._folder, window)
+        ticket = os.path.join(self.folder, window)
         taken = f"{ticket}.{os.getpid()}"
         try:
             os.rename(ticket, taken)  # only one process gets it

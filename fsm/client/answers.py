@@ -1,0 +1,49 @@
+"""What an engine is given and what it says no with: the way to processes, run ids as text, refusals as errors."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from fsm.errors import ConflictError, CronfsmError, UnknownRun
+from fsm.model.entries import Refused
+from fsm.model.facts import Execution, StopAnswer
+from fsm.model.states import Reason
+
+
+class RunRefused(CronfsmError):
+    """`Engine.run` was refused. Fields: `job`, `refusal` (its reason, and the run in the way)."""
+
+    def __init__(self, job: str, refusal: Refused) -> None:
+        self.job, self.refusal = job, refusal
+        by = refusal.blocked_by
+        super().__init__(
+            f"{job} takes no run now: {refusal.reason}" + (f" ({job}/{by.number} is {by.state})" if by else "")
+        )
+
+
+class SupervisorMute(ConflictError):
+    """A running run cannot be stopped from here. Fields: `run_id`, `why`."""
+
+    def __init__(self, run_id: str, why: str) -> None:
+        self.run_id, self.why = run_id, why
+        super().__init__(f"{run_id} cannot be stopped: {why}")
+
+
+class Stopper(Protocol):
+    """The part of a launcher that a client needs to end a run from outside."""
+
+    def stop(self, execution: Execution, reason: Reason) -> StopAnswer:
+        """Put a stop into the mailbox."""
+        ...
+
+    def kill(self, execution: Execution) -> None:
+        """Kill a mute supervisor."""
+        ...
+
+
+def split_run_id(text: str) -> tuple[str, int]:
+    """``backup/42`` as job and number; raises `UnknownRun` for anything else."""
+    job, slash, number = text.rpartition("/")
+    if not slash or not job or not number.isascii() or not number.isdigit():
+        raise UnknownRun(text)
+    return job, int(number)

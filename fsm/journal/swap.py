@@ -1,0 +1,162 @@
+"""A journal's file, held so that nobody else uses it, and another one put in its place.
+
+What must never happen is that one file meets the write-ahead log of another, or that an entry is acknowledged by a
+file that nobody will read again. So the old file is held exclusively from the first byte that is read of it until the
+new one has its name; and whoever waits for it then finds, before it writes, that its file has moved (`Store.in_place`).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from types import TracebackType
+
+import apsw
+
+from fsm.errors import JournalBusy, JournalFull, JournalUnusable
+from fsm.instants import SECOND
+from fsm.journal.carve import COLUMNS, Row, carve
+from fsm.journal.pages import Pages
+from fsm.journal.salvage import make_durable
+from fsm.journal.sqlite_trouble import lock_holder
+
+SUFFIXES = ("", "-wal", "-shm")
+
+_BUSY_TIMEOUT_MS = 5 * SECOND // 1000  # a client appends in a thousandth of that
+
+_COPY = 1 << 20
+
+
+class Held:
+    """The file at `path`, as long as the context lasts. Nobody else can open it meanwhile, unless it is so damaged
+    that nobody can anyway; `readable` says which. Raises `JournalBusy` when somebody else has it open.
+
+    For one `SqliteJournal` of this process at a time: none may have the same file open.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)
+
+    def __enter__(self) -> Held:
+        try:
+            self._file = open(self.path, "rb")  # closing it drops SQLite's locks: it comes last
+        except OSError as error:
+            raise JournalUnusable(self.path, error.strerror or "it cannot be opened") from error
+        self._connection: apsw.Connection | None = None
+        try:
+            self._connection = self._lock()
+        except BaseException:
+            self._file.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(apsw.Error):
+            if self._connection is not None:
+                self._connection.close()
+        self._file.close()
+
+    @property
+    def readable(self) -> bool:
+        """Whether SQLite can open it at all."""
+        return self._connection is not None
+
+    def _lock(self) -> apsw.Connection | None:
+        connection = apsw.Connection(self.path, flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()  # before anything is read: no -shm is used
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("COMMIT")  # the lock stays
+        except apsw.BusyError as error:
+            connection.close()
+            raise JournalBusy(lock_holder(self.path)) from error
+        except apsw.ReadOnlyError as error:
+            connection.close()
+            raise JournalUnusable(self.path, "it may only be read", "write access to it is needed") from error
+        except (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.CantOpenError):
+            with suppress(apsw.Error):
+                connection.close()
+            return None
+        return connection
+
+    def rows(self) -> Iterator[Row]:
+        """Every row of `entries` that can be had: by SQLite where it finds nothing wrong with the file, else page by
+        page."""
+        if self._connection is not None and _whole(self._connection):
+            yield from self._connection.execute(f"SELECT {', '.join(COLUMNS)} FROM entries")
+            return
+        with closing(Pages(self._file, f"{self.path}-wal")) as pages:
+            yield from carve(pages)
+
+    def keep(self, path: str) -> list[str]:
+        """Copy the file, its log and its shared memory, byte for byte, to `path` and beside it; what was made."""
+        made = []
+        for suffix in SUFFIXES:
+            source = self._file if not suffix else None
+            if source is None:
+                try:
+                    source = open(self.path + suffix, "rb")  # noqa: SIM115  # closed below
+                except FileNotFoundError:
+                    continue
+            try:
+                _copy(source.fileno(), path + suffix)
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise JournalFull(path) from error
+                raise
+            finally:
+                if suffix:
+                    source.close()
+            made.append(path + suffix)
+        return made
+
+    def replace(self, new: str) -> None:
+        """Put the closed journal at `new` in the place of this one.
+
+        If this process stops anywhere in here, the old journal or the new one is there, never one with the other's
+        log: the log is first taken into the old file. Where SQLite cannot even open that, nobody can use it, with its
+        log or without, and the log is simply removed.
+        """
+        if self._connection is not None:
+            try:
+                self._connection.execute("PRAGMA journal_mode = DELETE").fetchall()
+            except apsw.BusyError as error:
+                raise JournalBusy(lock_holder(self.path)) from error
+            except apsw.Error:
+                pass  # as damaged as a file that does not open
+        for suffix in SUFFIXES[1:]:
+            with suppress(FileNotFoundError):
+                os.unlink(self.path + suffix)
+        os.replace(new, self.path)
+        make_durable(self.path)
+
+
+def _whole(connection: apsw.Connection) -> bool:
+    try:
+        return bool(connection.execute("PRAGMA quick_check(1)").get == "ok")
+    except apsw.Error:
+        return False
+
+
+def _copy(source: int, path: str) -> None:
+    """A copy that has its name only once it is whole."""
+    part = f"{path}.part"
+    try:
+        with open(part, "xb") as target:
+            place = 0
+            while data := os.pread(source, _COPY, place):
+                target.write(data)
+                place += len(data)
+            os.fchmod(target.fileno(), stat.S_IMODE(os.fstat(source).st_mode))
+        os.replace(part, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(part)
+        raise
+    make_durable(path)

@@ -1,0 +1,65 @@
+"""kill -9 of schedulers, fork servers, supervisors and commands, at random moments and in every marked crash window,
+while jobs run every second: nothing is lost, and nothing overlaps."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from chaos.driver import Driver, Quota
+from chaos.jobs import KINDS
+from chaos.judge import Drift, History, broken, store_trouble
+from chaos.kit import Stand
+from chaos.processes import Process
+
+from fsm.model.entries import SchedulerDown
+
+BOUNDED = Quota(each_victim=3, each_window=1, all=40, within_s=25.0)
+FULL = Quota(each_victim=50, each_window=10, all=300, within_s=1200.0)
+LEAST = Quota(each_victim=1, each_window=0, all=8, within_s=0.0)
+"""What a bounded run has to come to on any machine, however busy."""
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Iterator[Stand]:
+    stand = Stand(tmp_path)
+    try:
+        yield stand
+    finally:
+        stand.close()
+
+
+def test_chaos(stand: Stand, full: bool, figure: Callable[[str], None]) -> None:
+    seed = int(os.environ.get("CRONFSM_SEED", random.randrange(1 << 32)))
+    figure(f"chaos, seed {seed}")
+    drift = Drift.now()
+    driver = Driver(stand, random.Random(seed), FULL if full else BOUNDED)
+    driver.run()
+    figure(f"chaos: {driver.figures()}")
+    settle(stand, driver)
+    history = History.read(stand, driver.kills, driver.cancelled, drift)
+    assert not broken(history)
+    assert not store_trouble(stand)
+    assert not stand.ours(), "processes of ours are left"
+    ends = [story.ended.reason for story in history.stories() if story.ended is not None]
+    figure(f"chaos: {len(ends)} runs, " + ", ".join(f"{ends.count(reason)} {reason}" for reason in sorted(set(ends))))
+    quota = driver.quota if full else LEAST
+    assert not Driver(stand, driver.rng, quota, kills=driver.kills).missing()
+
+
+def settle(stand: Stand, driver: Driver) -> None:
+    """Faults stop; a last scheduler serves until nothing is open and no tick is due."""
+    if driver.served is not None:
+        driver.served.kill()
+    with stand.engine() as engine:
+        for kind in KINDS:
+            engine.pause(kind.name)
+    last = stand.serve(until_idle=True)
+    assert last.wait(120.0) == 0, last.said()
+    assert isinstance(stand.entries()[-1].body, SchedulerDown)
+    for one in stand.ours():  # what saw the schedulers end, and ends with them
+        one.wait_gone()
+    assert isinstance(driver.kills[0].process, Process)

@@ -1,0 +1,141 @@
+"""openclaw/openclaw#16694: a job that restarts the gateway, 900 times.
+
+What happened: a job's work was to restart the gateway. The restart came before the run was written down as done, so
+the time was still due when the gateway came up; it ran the job again, which restarted it again. 900 times.
+
+Why it cannot happen here: a scheduled time has its answer, durably, before anything of its run is executed (R-18,
+R-27). The run goes on while its scheduler dies, and the next scheduler adopts it and writes down its end (R-25). A
+`serve` that was started by a run begins anew without what marks the run's processes, so that a search for what is left
+of that run does not end the scheduler that searches.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from scenario_kit import SOURCE, Stage, stop, until
+
+from fsm.instants import SECOND, Instant, format_instant
+from fsm.model.states import State
+from fsm.supervise.processes import is_alive, stat_of
+from fsm.testing import Simulation, succeed
+
+
+@pytest.mark.requirement("R-18")
+def test_every_start_kills_the_scheduler_that_made_it() -> None:
+    """At each point around the start and the end of the run; whatever comes of it, the time is answered once."""
+    for point in range(1, 60):
+        sim = Simulation(start="2026-04-01T02:59:59Z")
+        sim.add_job("restarter", schedule="0 3 * * *", timeout="1h")
+        sim.script("restarter", [succeed(after="2s")])
+        for _ in range(20):  # every scheduler is killed as far into its work as the first one
+            sim.crash(at=point)
+            sim.advance("3s")
+            if sim.up:
+                break
+            sim.restart()
+        (run,) = sim.runs("restarter")
+        assert run.scheduled_for == "2026-04-01T03:00:00Z"
+        sim.restart()
+        sim.advance("5s")
+        assert sim.run("restarter/1").state in (State.SUCCEEDED, State.FAILED)
+        assert len(sim.runs("restarter")) == 1
+        sim.check()
+
+
+@pytest.mark.requirement("R-25")
+@pytest.mark.requirement("R-27")
+def test_with_real_processes_a_job_kills_its_scheduler_and_a_keeper_restarts_it(stage: Stage) -> None:
+    """As under systemd: whenever `serve` dies it is started again. It dies once, and the job runs once."""
+    marks = stage.root / "marks"
+    due = Instant((int(time.time()) + 1) * SECOND)
+    kill = f"kill -9 $(sed 's/.*\"pid\": \\([0-9]*\\),.*/\\1/' {stage.folder.scheduler_lock})"
+    stage.ok("add", "restarter", "--schedule", f"at {format_instant(due)}", "--shell", f"echo ran >> {marks}; {kill}")
+    until(lambda: time.time() * SECOND > due)
+    codes = []
+    while not codes or codes[-1] != 0:
+        codes.append(stage.run("serve", "--until-idle", "--json").returncode)
+        assert len(codes) < 10, "it goes round and round"
+    assert codes == [-signal.SIGKILL, 0]
+    assert marks.read_text().splitlines() == ["ran"]
+    (run,) = stage.runs("restarter")
+    assert (run["state"], run["exit_code"], run["slot"]) == ("succeeded", 0, "free")
+    assert run["scheduled_for"] == format_instant(due)
+    assert stage.run("serve", "--until-idle", "--json").stdout == "", "and there is nothing left to do"
+
+
+def add_restarter(stage: Stage, *, apart: bool, gate: object) -> None:
+    """A job that starts a scheduler in the place of its own, and then waits at the gate."""
+    serve = f"{sys.executable} -m fsm.cli --data-dir {stage.path} serve --takeover --json"
+    second = f"PYTHONPATH={SOURCE} {'setsid ' if apart else ''}{serve} > {stage.root}/second.log 2>&1 &"
+    stage.ok("add", "restarter", "--grace", "5s", "--shell", f"{second} echo begun; read line < {gate}")
+    stage.ok("add", "other", "--", "true")
+
+
+def replaced(stage: Stage) -> int:
+    """The pid of the scheduler that the run has started, once it is up."""
+    first = stage.up()
+    assert stage.asked("restarter")[1]["run_id"] == "restarter/1"
+    until(lambda: stage.pid not in (None, first.pid))
+    assert stop(first) is not None
+    assert first.returncode == 0, "it was asked to end, and did in good order"
+    pid = stage.pid
+    assert pid is not None
+    return pid
+
+
+def assert_is_no_part_of_the_run(pid: int, stage: Stage) -> None:
+    """Neither its environment nor its descriptors are those of a process of the run."""
+    environment = Path(f"/proc/{pid}/environ").read_bytes()
+    assert b"CRONFSM_RUN_" not in environment
+    lock = os.stat(stage.folder.slot_lock("restarter"))
+    held = [os.stat(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd") if int(name) > 2]
+    assert not any(os.path.samestat(lock, each) for each in held), "it holds the slot of the job that started it"
+
+
+@pytest.mark.requirement("R-25")
+@pytest.mark.parametrize("apart", [True, False], ids=["in a session of its own", "in the run's session"])
+def test_with_real_processes_a_scheduler_that_one_of_its_runs_has_started(stage: Stage, apart: bool) -> None:
+    """It adopts the run that started it, and works. It is that run's child: when the run is over, so is it."""
+    gate = stage.gate()
+    add_restarter(stage, apart=apart, gate=gate)
+    second = replaced(stage)
+    assert_is_no_part_of_the_run(second, stage)
+    assert stage.show("restarter/1")["state"] == "running"
+    assert stage.run("run", "other", "--wait").returncode == 0
+    gate.open()
+    until(lambda: stage.pid is None)
+    stage.up()
+    run = stage.until_shown("restarter/1", slot="free")
+    assert (run["state"], run["exit_code"]) == ("succeeded", 0)
+    assert stage.triggers("restarter") == ["queue", "start", "succeed"]
+    downs = [entry["body"]["reason"] for entry in stage.entries("@scheduler") if entry["body"]["event"] == "down"]
+    assert downs == ["SIGTERM", "SIGTERM"], "both schedulers ended in good order"
+    assert stage.json("verify")["ok"] is True
+
+
+@pytest.mark.requirement("R-15")
+@pytest.mark.parametrize("apart", [True, False], ids=["in a session of its own", "in the run's session"])
+def test_with_real_processes_it_searches_for_the_run_that_started_it_and_lives(stage: Stage, apart: bool) -> None:
+    """The run's supervisor is killed. What the run left is searched for and ended; its searcher is not part of it."""
+    gate = stage.gate()
+    add_restarter(stage, apart=apart, gate=gate)
+    second = replaced(stage)
+    born = stat_of(second)
+    assert born is not None
+    try:
+        stage.kill_supervisor(stage.show("restarter/1")["arming"])
+        run = stage.until_shown("restarter/1", slot="free")
+        assert (run["state"], run["reason"]) == ("lost", "vanished")
+        assert stage.pid == second
+        assert stage.run("run", "other", "--wait").returncode == 0
+    finally:
+        if is_alive(second, born.start):
+            os.kill(second, signal.SIGTERM)
+            until(lambda: not is_alive(second, born.start))
+    assert stage.pid is None

@@ -1,0 +1,127 @@
+"""openclaw/openclaw#59301 (and #50414, #60495, #75307): a restart loop around a due time.
+
+What happened: the gateway crashed and came up again every few seconds just when a job was due. Each start looked at the
+clock anew: some took the time for missed and fired it again, others moved the next due time on without running
+anything. The job ran many times, or not at all.
+
+Why it cannot happen here: each scheduled time gets exactly one answer in the job's stream (R-27). The answer is durable
+before anything is executed, and the next scheduler goes on from it; a time that was answered makes no second run,
+whatever the clock says then, and one that was not is answered now.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from scenario_kit import Stage, dies_as_it_comes_up, every_crash_point, until
+
+from fsm.instants import SECOND, Instant, format_instant
+from fsm.model.states import Reason, State
+from fsm.testing import RunView, Simulation, succeed
+
+DUE = "2026-04-01T03:00:00Z"
+
+
+def scene() -> Simulation:
+    sim = Simulation(start="2026-04-01T02:59:50Z")
+    sim.add_job("report", schedule="0 3 * * *", timeout="1h")
+    sim.script("report", [succeed(after="20s")])
+    return sim
+
+
+def the_run(sim: Simulation) -> RunView:
+    """The one answer to the time that was due."""
+    assert sim.refusals("report") == []
+    (run,) = sim.runs("report")
+    assert run.scheduled_for == DUE
+    return run
+
+
+@pytest.mark.requirement("R-27")
+@pytest.mark.parametrize("every", ["100ms", "700ms", "3s", "11s"])
+def test_the_scheduler_is_killed_again_and_again(every: str) -> None:
+    """From ten seconds before to fifty seconds after the due time, a new one as soon as the last one is dead."""
+    sim = scene()
+    while sim.now < sim_time("2026-04-01T03:00:50Z"):
+        sim.crash()
+        sim.restart()
+        sim.advance(every)
+    assert the_run(sim).state is State.SUCCEEDED
+    sim.run_until("2026-04-02T03:01:00Z")
+    assert [run.scheduled_for for run in sim.runs("report")] == ["2026-04-02T03:00:00Z", DUE]
+    sim.check()
+
+
+def sim_time(text: str) -> int:
+    from fsm.instants import parse_instant
+
+    return parse_instant(text)
+
+
+@pytest.mark.requirement("R-27")
+def test_one_answer_wherever_two_schedulers_in_a_row_are_killed() -> None:
+    """The first one at each point of its work around the due time, the second one at each point of its start."""
+    ends = set()
+    deaths = 0
+    firsts = sum(1 for _ in every_crash_point(scene, lambda sim: sim.advance("31s")))
+    for first in range(1, firsts + 1):
+
+        def killed_once(first: int = first) -> Simulation:
+            sim = scene()
+            sim.crash(at=first)
+            sim.advance("31s")
+            return sim
+
+        for sim in every_crash_point(killed_once, lambda sim: sim.advance("31s"), strike=dies_as_it_comes_up):
+            deaths += 1
+            sim.restart()
+            sim.advance("31s")
+            run = the_run(sim)
+            ends.add((run.state, run.reason))
+            assert run.state.terminal
+            sim.check()
+    assert deaths > 100
+    assert ends == {(State.SUCCEEDED, Reason.COMPLETED), (State.FAILED, Reason.START_FAILED)}
+
+
+@pytest.mark.requirement("R-27")
+def test_a_clock_that_is_set_back_makes_no_second_run() -> None:
+    """As after a restart on a machine whose clock is corrected late: the same hour comes twice, its run does not."""
+    sim = scene()
+    sim.advance("1m")
+    assert the_run(sim).state is State.SUCCEEDED
+    sim.crash()
+    sim.jump_clock("-30m")
+    sim.restart()
+    sim.advance("1h")
+    assert the_run(sim).state is State.SUCCEEDED
+    sim.check()
+
+
+@pytest.mark.requirement("R-27")
+def test_with_real_processes_serve_is_killed_in_a_loop(stage: Stage) -> None:
+    """As soon as it is up, from before the due time until the run is there; the command leaves a mark when it runs."""
+    marks = stage.root / "marks"
+    due = Instant((int(time.time()) + 3) * SECOND)
+    stage.ok("add", "report", "--schedule", f"at {format_instant(due)}", "--shell", f"echo ran >> {marks}")
+    killed = 0
+    while not stage.runs("report"):
+        stage.crash(stage.up())
+        killed += 1
+        assert killed < 200, "it is never due"
+    assert killed > 1, "the loop began before the due time"
+    stage.crash(stage.up())
+    stage.up()
+    run = stage.until_shown("report/1", slot="free")
+    assert run["scheduled_for"] == format_instant(due)
+    assert [each["id"] for each in stage.runs("report")] == ["report/1"]
+    told = json.loads(stage.ok("explain", "report", "--json"))
+    assert told["job"]["name"] if isinstance(told.get("job"), dict) else True
+    ran = marks.read_text().splitlines() if marks.exists() else []
+    if run["state"] == "succeeded":
+        assert ran == ["ran"]
+    else:  # killed between the journal's `start` and the go: it never executed
+        assert (run["reason"], ran) == ("start_failed", [])
+    until(lambda: stage.json("list")[0]["next_due"] is None)
