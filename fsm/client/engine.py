@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 
 from fsm.client.answers import RunRefused, Stopper, SupervisorMute, split_run_id
-from fsm.client.decider import MAX_TRIES
+from fsm.client.decider import MAX_TRIES, Decider
 from fsm.engine.decide import TIMEOUT_TEXT
 from fsm.engine.evolve import evolve
 from fsm.errors import BadValue, Conflict, ConflictError, IllegalTransition, UnknownJob, UnknownRun
