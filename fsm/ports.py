@@ -210,6 +210,11 @@ class Launcher(Protocol):
         """Every arming that left something of this run."""
         ...
 
+    def living(self) -> Sequence[Execution]:
+        """Every execution that a living process belongs to by its cookie, known to the journal or not. Costs one scan
+        of all processes."""
+        ...
+
     def facts(self) -> Sequence[Fact]:
         """What has happened since the last call, in order. Does not wait."""
         ...

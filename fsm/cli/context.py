@@ -103,7 +103,12 @@ class Session:
 
     def _open(self, *, read_only: bool, create: bool = False) -> Journal:
         path = self._journal_path()
-        if not create and not self._there(path):
+        there = self._there(path)
+        if not there or os.path.getsize(path) == 0:
+            from fsm.journal.missing import require_not_lost
+
+            require_not_lost(path, self.folder.has_runs)
+        if not create and not there:
             from fsm.journal.memory import MemoryJournal
 
             return MemoryJournal()

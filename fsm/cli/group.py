@@ -39,6 +39,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "events": ("events", "What happened to runs, as lifecycle events, from any point on."),
         "journal": ("journal", "The entries of the journal themselves."),
         "verify": ("verify", "Check the whole journal: hash chain, transitions, invariants."),
+        "doctor": ("doctor", "What is wrong with the journal, what can be done, and do it."),
     },
 }
 """Section of the help, command, (module in `fsm.cli.commands`, its purpose in one line)."""

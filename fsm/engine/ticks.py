@@ -40,8 +40,8 @@ def answer_ticks(
 ) -> Decision:
     """Answer every tick up to now.
 
-    Returns drafts (refusals, and at most one `Queued`) and what is deferred from here on. With `flush`, nothing is
-    deferred: what was, is written.
+    Returns drafts (refusals, and at most one `Queued`) and what is deferred from here on. With `flush`, what was
+    deferred is written and nothing else is answered: what comes next may change the answer.
     """
     table = ticking(state)
     if table is None or state.accounted_to is None:
@@ -49,13 +49,12 @@ def answer_ticks(
     writer = _Writer(state, table, now, actor, state.accounted_to)
     standing = _standing(state, now)
     if deferred is not None and (
-        standing is None or (deferred.reason, deferred.blocker) != (standing.reason, standing.number)
+        flush or standing is None or (deferred.reason, deferred.blocker) != (standing.reason, standing.number)
     ):
         writer.refuse(deferred.until, deferred.reason, _blocker_again(state, deferred, now))
-        deferred = None
-    if standing is None:
-        return writer.fire()
-    return writer.stand(standing, deferred, flush=flush)
+    if flush:
+        return Decision(tuple(writer.drafts))
+    return writer.fire() if standing is None else writer.stand(standing)
 
 
 def settle_ticks(state: JobState, now: Moment, actor: Actor) -> tuple[Draft, ...]:
@@ -128,14 +127,14 @@ class _Writer:
             self._draft(body, self.state.last_number + 1)
         return Decision(tuple(self.drafts))
 
-    def stand(self, standing: _Standing, deferred: Deferred | None, *, flush: bool) -> Decision:
+    def stand(self, standing: _Standing) -> Decision:
         """Something is in the way: write the refusal, or defer it behind one that says the same."""
         span = self.table.span(self.after, self.now.utc, self.state.anchor)
         if span is None:
             return Decision(tuple(self.drafts))
         refusal = Refused(standing.reason, Cause.SCHEDULE, span.count, span.first, span.last, standing.blocked_by)
         wrote = bool(self.drafts)  # then the last refusal of the stream is not the last one any more
-        if not flush and not wrote and same_refusal(self.state, refusal, self.now.utc):
+        if not wrote and same_refusal(self.state, refusal, self.now.utc):
             return Decision((), (), refusal, Deferred(standing.reason, standing.number, span.last))
         self._draft(refusal)
         return Decision(tuple(self.drafts), (), refusal, None)

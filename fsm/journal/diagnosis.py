@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from enum import StrEnum
 from itertools import islice
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from fsm.errors import JournalUnusable
-from fsm.journal.carve import carve
-from fsm.journal.good import Sorting, readable
-from fsm.journal.health import require_not_lost
-from fsm.journal.pages import MAGIC, Pages
+from fsm.errors import IllegalEntry, JournalUnusable
+from fsm.journal.aside import Aside
+from fsm.journal.good import Cut, Sorting, good
+from fsm.journal.missing import require_not_lost
+from fsm.journal.pages import MAGIC
 from fsm.journal.sqlite import SqliteJournal
 from fsm.journal.sqlite_store import APPLICATION_ID, SCHEMA_VERSION
-from fsm.journal.verify import Violation
+from fsm.journal.swap import look
+from fsm.journal.verify import Violation, verify_entries
 from fsm.journal.verify_store import verify_journal
 
 MAX_VIOLATIONS = 1_000
@@ -37,79 +38,81 @@ class Remedy(StrEnum):
 
 @frozen(slots=True)
 class Diagnosis:
-    """`violations` are what is wrong, the first bad entry first; `entries` is how many there are, None where nobody
-    can tell; `exists` is whether there is a file at all."""
+    """`violations` are what is wrong, the first bad entry first, and `more` is whether there are others still.
+    `good` is how many entries are good, `aside` how many are not, and `cuts` the streams that those are in."""
 
     path: str
-    exists: bool
-    entries: int | None
-    violations: tuple[Violation, ...]
-    more: bool
-    remedy: Remedy
+    remedy: Remedy = Remedy.NONE
+    violations: tuple[Violation, ...] = ()
+    more: bool = False
+    good: int = 0
+    aside: int = 0
+    cuts: tuple[Cut, ...] = ()
 
 
 def diagnose(path: str, has_run: Callable[[], bool]) -> Diagnosis:
-    """Look at the file from every side; nothing is changed. `has_run`: see `fsm.journal.health.require_not_lost`.
+    """Look at the file from every side; nothing is changed. `has_run`: see `fsm.journal.missing.require_not_lost`.
 
-    Costs a pass over the file. Others may append meanwhile. Raises `JournalBusy`.
+    Costs a pass or two over the file. Others may append meanwhile. Raises `JournalBusy`.
     """
     path = os.path.abspath(path)
-    if not os.path.exists(path) or os.path.getsize(path) == 0:
-        return _nothing_there(path, has_run)
-    try:
-        journal = SqliteJournal(path, read_only=True)
-    except JournalUnusable as error:
-        return _unusable(path, error)
-    with closing(journal):
-        found = verify_journal(journal)
-        violations = tuple(islice(found, MAX_VIOLATIONS))
-        more = next(found, None) is not None
-        try:
-            entries: int | None = journal.last_id()
-        except JournalUnusable:
-            entries = None
-    return Diagnosis(path, True, entries, _entries_first(violations), more, _remedy(violations))
-
-
-def _nothing_there(path: str, has_run: Callable[[], bool]) -> Diagnosis:
-    exists = os.path.exists(path)
     try:
         require_not_lost(path, has_run)
     except JournalUnusable as lost:
-        return Diagnosis(path, exists, None, (Violation("store", lost.why),), False, Remedy.RESTORE)
-    return Diagnosis(path, exists, 0, (), False, Remedy.NONE)
-
-
-def _unusable(path: str, error: JournalUnusable) -> Diagnosis:
-    """It does not even open. Whether it is ours tell the entries that lie in its pages, if any do."""
-    why = (Violation("store", error.why),)
+        return _with_good_entries(Diagnosis(path, Remedy.RESTORE, (Violation("store", lost.why),)))
+    if not os.path.exists(path) or os.path.getsize(path) == 0:
+        return Diagnosis(path)
     try:
-        with open(path, "rb") as file, closing(Pages(file, f"{path}-wal")) as pages:
-            start = pages.page(1)[:100]
-            ours = any(readable(row) for row in carve(pages))
+        journal = SqliteJournal(path, read_only=True)
+    except JournalUnusable as error:
+        return _unusable(path, Violation("store", error.why))
+    with closing(journal):
+        found = verify_journal(journal)
+        violations = tuple(sorted(islice(found, MAX_VIOLATIONS), key=_rank))
+        more = next(found, None) is not None
+        if not violations:
+            return Diagnosis(path, good=journal.last_id())
+        if all(violation.requirement in _NO_ENTRY for violation in violations) and _entries_are_good(journal):
+            return Diagnosis(path, Remedy.REBUILD, violations, more, journal.last_id())
+    return _with_good_entries(Diagnosis(path, Remedy.SALVAGE, violations, more))
+
+
+_NO_ENTRY = ("store", "projection")  # violations that need not be an entry's fault
+
+
+def _rank(violation: Violation) -> int:
+    """The first bad entry is what a person wants to know first; then the file, then what follows from them."""
+    return _NO_ENTRY.index(violation.requirement) + 1 if violation.requirement in _NO_ENTRY else 0
+
+
+def _entries_are_good(journal: SqliteJournal) -> bool:
+    """Whether all that is wrong is the projection."""
+    try:
+        return not journal.file_damage() and next(verify_entries(journal.entries()), None) is None
+    except (IllegalEntry, JournalUnusable):
+        return False
+
+
+def _unusable(path: str, why: Violation) -> Diagnosis:
+    """It does not even open."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(100)
     except OSError:
-        return Diagnosis(path, True, None, why, False, Remedy.ACCESS)
+        return Diagnosis(path, Remedy.ACCESS, (why,))
+    if not os.access(path, os.R_OK | os.W_OK):
+        return Diagnosis(path, Remedy.ACCESS, (why,))
     application, version = int.from_bytes(start[68:72], "big"), int.from_bytes(start[60:64], "big")
     if start[:16] == MAGIC and application == APPLICATION_ID and version > SCHEMA_VERSION:
-        return Diagnosis(path, True, None, why, False, Remedy.UPGRADE)
-    if not os.access(path, os.R_OK | os.W_OK):
-        return Diagnosis(path, True, None, why, False, Remedy.ACCESS)
-    return Diagnosis(path, True, None, why, False, Remedy.SALVAGE if ours else Remedy.RESTORE)
+        return Diagnosis(path, Remedy.UPGRADE, (why,))
+    return _with_good_entries(Diagnosis(path, Remedy.RESTORE, (why,)))
 
 
-def _entries_first(violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
-    """The first bad entry is what a person wants to know first; then the file, then what follows from them."""
-    return tuple(sorted(violations, key=lambda v: (v.requirement == "projection", v.requirement == "store")))
-
-
-def _remedy(violations: tuple[Violation, ...]) -> Remedy:
-    if not violations:
-        return Remedy.NONE
-    return Remedy.REBUILD if all(map(_projection_only, violations)) else Remedy.SALVAGE
-
-
-def _projection_only(violation: Violation) -> bool:
-    return violation.requirement == "projection"
-
-
-__all__ = ["Diagnosis", "Remedy", "Sorting", "diagnose"]
+def _with_good_entries(diagnosis: Diagnosis) -> Diagnosis:
+    """What could be salvaged: that tells, too, whether a file that does not open is one of ours."""
+    sorting = Sorting()
+    with Aside(None) as aside, suppress(OSError):
+        for _ in good(look(diagnosis.path), sorting, aside):
+            pass
+    remedy = Remedy.SALVAGE if sorting.kept else Remedy.RESTORE
+    return evolve(diagnosis, remedy=remedy, good=sorting.kept, aside=aside.lines, cuts=sorting.cuts)

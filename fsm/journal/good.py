@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 
 import apsw
-from attrs import define, field
+from attrs import define, field, frozen
 
 from fsm.codec.entries import entry_from_row
 from fsm.errors import BadValue, IllegalEntry
@@ -30,6 +30,17 @@ _IN_ORDER = f"""
 SELECT {", ".join(COLUMNS)} FROM (SELECT *, max(id) OVER (PARTITION BY job ORDER BY seq) AS place FROM found)
  ORDER BY place, seq, good DESC, id
 """
+
+
+@frozen(slots=True)
+class Cut:
+    """A stream that is good up to its first bad entry: that one's `seq`, and `why` it is bad. `aside` is how many
+    entries of it are not good."""
+
+    job: str
+    seq: int
+    why: str
+    aside: int
 
 
 @define
@@ -54,20 +65,26 @@ class Sorting:
     max_running: int | None = None
     new_ids_from: int | None = None
 
+    @property
+    def cuts(self) -> tuple[Cut, ...]:
+        """The streams that are not good to their end, by name."""
+        found = sorted(self.streams.items())
+        return tuple(Cut(job, one.bad, one.why, one.aside) for job, one in found if one.bad is not None)
+
 
 def good(rows: Iterable[Row], sorting: Sorting, aside: Aside) -> Iterator[Kept]:
     """The entries to keep, in an order in which they can be appended; all others go to `aside`."""
     with closing(apsw.Connection("")) as stage:
         stage.execute(_STAGE)
         stage.execute("BEGIN")
-        stage.executemany(_FOUND, ((*row, _read(row)[0] is not None) for row in rows))
+        stage.executemany(_FOUND, ((*row, read_row(row)[0] is not None) for row in rows))
         stage.execute("COMMIT")
         for row in stage.execute(_IN_ORDER):
             yield from _sort(row, sorting, aside)
 
 
 def _sort(row: Row, sorting: Sorting, aside: Aside) -> Iterator[Kept]:
-    entry, why = _read(row)
+    entry, why = read_row(row)
     found = sorting.streams.setdefault(row[1], Found(Stream(row[1])))
     before = found.kept.state
     if entry is not None:
@@ -89,7 +106,7 @@ def _sort(row: Row, sorting: Sorting, aside: Aside) -> Iterator[Kept]:
     yield entry, before, after
 
 
-def _read(row: Row) -> tuple[Entry | None, str]:
+def read_row(row: Row) -> tuple[Entry | None, str]:
     """The entry in a row, if its hash is that of its content; else why it is none."""
     try:
         entry = entry_from_row(row)

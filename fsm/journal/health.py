@@ -6,8 +6,7 @@ something is open, and those runs themselves. What lies further back costs a pas
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import attrs
 
@@ -23,7 +22,6 @@ from fsm.journal.transplant import sealed
 from fsm.model.entries import Entry, Queued
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.model.run import Run
-from fsm.model.states import SlotState
 from fsm.model.stream import JobState
 
 _SQL = statements("check")
@@ -48,6 +46,7 @@ def _newest(store: Store) -> Iterator[str]:
     after: dict[str, Entry] = {}
     above: int | None = None
     found: list[str] = []
+    epoch = reads.number(store, "epoch")
     for row in store.execute(_SQL["newest"], (NEWEST,)):
         where = f"entry {row[2]} of {row[1]} (id {row[0]})"
         try:
@@ -58,9 +57,13 @@ def _newest(store: Store) -> Iterator[str]:
             continue
         if digest != entry.hash:
             found.append(f"{where} was changed: its hash is not that of its content")
+        if entry.epoch is not None and entry.epoch > epoch:
+            found.append(f"{where} was appended under epoch {entry.epoch}, and the projection knows none above {epoch}")
         if above is not None and entry.id != above - 1:
             found.append(f"an entry with id {above - 1} is missing")
         follower = after.get(entry.job)
+        if follower is None and reads.head(store, entry.job) != (entry.seq, entry.hash):
+            found.append(f"{where} is the last one of its stream, and the projection knows another")
         if follower is not None and (follower.seq, follower.prev_hash) != (entry.seq + 1, entry.hash):
             found.append(f"entry {follower.seq} of {entry.job} does not follow entry {entry.seq}")
         after[entry.job], above = entry, entry.id
@@ -82,18 +85,17 @@ def _ends(store: Store) -> Iterator[str]:
 def _live_runs(store: Store) -> Iterator[str]:
     looked_at = 0
     for job in reads.names(store, "busy_jobs"):
-        state = reads.state(store, job)
-        for run in state.runs:
-            yield from _run(store, state, run)
+        for run in reads.state(store, job).runs:
+            yield from _run(store, run)
             looked_at += 1
         if looked_at >= MAX_RUNS:
             return
 
 
-def _run(store: Store, state: JobState, run: Run) -> Iterator[str]:
+def _run(store: Store, run: Run) -> Iterator[str]:
     """A live run is what its own entries make of it."""
     try:
-        told = _told(store, state, run)
+        told = _told(store, run)
     except (IllegalEntry, UnknownJob, BadValue) as error:
         yield f"run {run.id} cannot be read from its entries: {error}"
         return
@@ -104,7 +106,7 @@ def _run(store: Store, state: JobState, run: Run) -> Iterator[str]:
         yield f"the projection: run {run.id} is not as its entries tell ({', '.join(wrong)})"
 
 
-def _told(store: Store, state: JobState, run: Run) -> Run | None:
+def _told(store: Store, run: Run) -> Run | None:
     """The run as its entries tell it, folded without what came before in the stream."""
     rows = store.execute(_SQL["entries_of_live_run"], (run.job, run.number, MAX_SPAN)).fetchall()
     fold: JobState | None = None
@@ -117,8 +119,6 @@ def _told(store: Store, state: JobState, run: Run) -> Run | None:
             fold = JobState(run.job, entry.seq - 1, definition, entry.body.version, last_number=run.number - 1)
         after = evolve(fold, entry)
         told, fold = run_after(fold, entry, after), after
-    if told is not None and told.slot is SlotState.HELD and state.slot != run.number:
-        return None
     return told
 
 
@@ -127,28 +127,3 @@ def require_sound(path: str, sentences: list[str]) -> None:
     if sentences:
         others = f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else ""
         raise JournalUnusable(path, f"it is damaged: {sentences[0]}{others}", DAMAGED)
-
-
-def require_not_lost(path: str, has_run: Callable[[], bool]) -> None:
-    """Raise `JournalUnusable` where there is no journal at `path`, or an empty file, and there was one.
-
-    A new one would be made there, and all jobs were gone without a word. `has_run` says whether anything is left of
-    runs, which only a journal can have ordered.
-    """
-    try:
-        if os.stat(path).st_size > 0:
-            return
-        there = "it is empty"
-    except FileNotFoundError:
-        there = "it is missing"
-    except OSError:
-        return  # whoever opens it is told why
-    try:
-        log = os.stat(f"{path}-wal").st_size > 0
-    except OSError:
-        log = False
-    if log or has_run():
-        left = "its write-ahead log is there" if log else "folders of its runs are there"
-        raise JournalUnusable(
-            path, f"{there}, though {left}", "put it back from a backup; cronfsm doctor says what else can be done"
-        )

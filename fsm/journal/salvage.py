@@ -23,7 +23,7 @@ from fsm.errors import JournalUnusable
 from fsm.instants import Moment
 from fsm.journal.aside import Aside
 from fsm.journal.carve import Row
-from fsm.journal.good import Sorting, good
+from fsm.journal.good import Cut, Sorting, good
 from fsm.journal.sqlite import SqliteJournal
 from fsm.journal.sqlite_trouble import trouble
 from fsm.journal.verify_store import verify_journal
@@ -40,23 +40,11 @@ _MAX_RUNNING = 8  # as `serve` has it where nobody ever set it
 
 
 @frozen(slots=True)
-class Cut:
-    """A stream that is kept up to its first bad entry: that one's `seq`, and `why` it is bad. `aside` is how many
-    entries of it were set aside, `paused` whether its job is paused now."""
-
-    job: str
-    seq: int
-    why: str
-    aside: int
-    paused: bool
-
-
-@frozen(slots=True)
 class Salvaged:
     """What became of a damaged journal. `entries` are in the new one, `aside` were set aside, into `aside_path`.
 
-    `new_ids_from` is the first id that is not what it was, `epoch` the one that was begun to fence off all before it;
-    None where there was no need.
+    `paused` are the jobs whose streams were cut and that are paused now. `new_ids_from` is the first id that is not
+    what it was, `epoch` the one that was begun to fence off all before it; None where there was no need.
     """
 
     path: str
@@ -64,6 +52,7 @@ class Salvaged:
     aside: int
     aside_path: str | None
     cuts: tuple[Cut, ...]
+    paused: tuple[str, ...]
     new_ids_from: int | None
     epoch: int | None
 
@@ -94,13 +83,8 @@ def salvage(rows: Iterable[Row], path: str, aside_path: str, *, now: Moment, pid
         if isinstance(error, apsw.Error):
             raise trouble(error, path, 0) from error
         raise
-    cuts = tuple(
-        Cut(job, found.bad, found.why, found.aside, job in paused)
-        for job, found in sorted(sorting.streams.items())
-        if found.bad is not None
-    )
     there = aside_path if aside.lines else None
-    return Salvaged(path, entries, aside.lines, there, cuts, sorting.new_ids_from, epoch)
+    return Salvaged(path, entries, aside.lines, there, sorting.cuts, paused, sorting.new_ids_from, epoch)
 
 
 def _write(rows: Iterable[Row], journal: SqliteJournal, sorting: Sorting, aside: Aside) -> None:
@@ -134,17 +118,18 @@ def _begin_epoch(journal: SqliteJournal, sorting: Sorting, now: Moment, pid: int
     return epoch
 
 
-def _pause_cut_jobs(journal: SqliteJournal, sorting: Sorting, now: Moment) -> frozenset[str]:
-    paused = set()
-    for job, found in sorting.streams.items():
-        state = journal.state(job)
-        if found.bad is None or state.definition is None:
+def _pause_cut_jobs(journal: SqliteJournal, sorting: Sorting, now: Moment) -> tuple[str, ...]:
+    """Those that are paused now, also the ones that were before."""
+    paused = []
+    for cut in sorting.cuts:
+        state = journal.state(cut.job)
+        if state.definition is None:
             continue
         drafts = decide(state, Pause(), now, Actor.RECOVERY).drafts
-        if drafts:  # else it is paused already
+        if drafts:
             journal.append([Append(state, drafts)])
-        paused.add(job)
-    return frozenset(paused)
+        paused.append(cut.job)
+    return tuple(paused)
 
 
 def make_durable(path: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -102,7 +102,12 @@ class SqliteJournal:
             return question(store, *key)
         except apsw.Error as error:
             raise trouble(error, store.path, store.last_errno()) from error
-        except (ValueError, TypeError, KeyError) as error:  # a row of the projection as no version ever wrote it
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+        ) as error:  # a row of the projection as no version ever wrote it
             raise JournalUnusable(store.path, f"a row in it cannot be read ({error!r})", DAMAGED) from error
 
     def state(self, job: str) -> JobState:
@@ -194,6 +199,12 @@ class SqliteJournal:
         from fsm.journal.sqlite_check import damage  # only `verify` needs it
 
         return self._ask(damage)
+
+    def file_damage(self) -> list[str]:
+        """The same, apart from what `rebuild` mends."""
+        from fsm.journal.sqlite_check import damage
+
+        return self._ask(partial(damage, projection=False))
 
     def unsound(self) -> list[str]:
         """What is wrong with what a scheduler is about to read, as sentences: a look whose cost no history changes."""

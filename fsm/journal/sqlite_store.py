@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -22,6 +23,7 @@ BUSY_TIMEOUT = Duration(2 * SECOND)
 """How long an append waits for another process's: a thousand times what one takes, and short enough that a scheduler
 goes on supervising in between."""
 
+_TURN_MS = 5  # between two tries to change the journal mode; making the whole file takes about four of them
 _STATEMENTS = 500  # APSW forgets a statement after so many others have run, however few there are: a batch's worth
 _CACHE_KIB = 4_000  # pages of open runs and the ends of some hundred streams; a scheduler's memory is a goal
 _WAL_LIMIT = 8_000_000  # bytes; twice what a checkpoint lets it grow to: after a burst the file shrinks again
@@ -150,11 +152,20 @@ class Store:
             raise JournalUnusable(self.path, f"its entries have format {found}, this version knows {FORMAT}")
 
     def _check_wal(self) -> None:
-        mode = self.execute("PRAGMA journal_mode = WAL").get
+        mode = self._use_wal()
         if mode != "wal":
             raise JournalUnusable(
                 self.path, f"its file system has no write-ahead log (SQLite offers {mode})", "use a local disk"
             )
+
+    def _use_wal(self) -> str:
+        """The journal mode that there is. SQLite waits for no other process here, however long its busy timeout: when
+        several make a new file at once, all but one are turned away, for as long as that one takes."""
+        for _ in range(self._busy_ms // _TURN_MS):
+            with suppress(apsw.BusyError):
+                return str(self.execute("PRAGMA journal_mode = WAL").get)
+            time.sleep(_TURN_MS / 1000)
+        return str(self.execute("PRAGMA journal_mode = WAL").get)
 
     def _check_table(self) -> None:
         found = set(self.execute("SELECT trigger, source, reason, target FROM edges"))

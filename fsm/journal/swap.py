@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from types import TracebackType
+from typing import BinaryIO
 
 import apsw
 
@@ -28,6 +29,8 @@ SUFFIXES = ("", "-wal", "-shm")
 _BUSY_TIMEOUT_MS = 5 * SECOND // 1000  # a client appends in a thousandth of that
 
 _COPY = 1 << 20
+
+_ROWS = f"SELECT {', '.join(COLUMNS)} FROM entries"
 
 
 class Held:
@@ -86,13 +89,8 @@ class Held:
         return connection
 
     def rows(self) -> Iterator[Row]:
-        """Every row of `entries` that can be had: by SQLite where it finds nothing wrong with the file, else page by
-        page."""
-        if self._connection is not None and _whole(self._connection):
-            yield from self._connection.execute(f"SELECT {', '.join(COLUMNS)} FROM entries")
-            return
-        with closing(Pages(self._file, f"{self.path}-wal")) as pages:
-            yield from carve(pages)
+        """Every row of `entries` that can be had."""
+        return rows(self._connection, self._file, self.path)
 
     def keep(self, path: str) -> list[str]:
         """Copy the file, its log and its shared memory, byte for byte, to `path` and beside it; what was made."""
@@ -137,8 +135,35 @@ class Held:
         make_durable(self.path)
 
 
+def look(path: str) -> Iterator[Row]:
+    """The same without holding it: what others do to it meanwhile may be seen or not. Raises OSError."""
+    with open(path, "rb") as file:
+        connection: apsw.Connection | None = None
+        try:
+            connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+            connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+        except apsw.Error:
+            pass  # its pages are read, then
+        try:
+            yield from rows(connection, file, path)
+        finally:
+            with suppress(apsw.Error):
+                if connection is not None:
+                    connection.close()
+
+
+def rows(connection: apsw.Connection | None, file: BinaryIO, path: str) -> Iterator[Row]:
+    """The rows of `entries`: by SQLite where it finds nothing wrong with the file, else page by page."""
+    if connection is not None and _whole(connection):
+        yield from connection.execute(_ROWS)
+        return
+    with closing(Pages(file, f"{path}-wal")) as pages:
+        yield from carve(pages)
+
+
 def _whole(connection: apsw.Connection) -> bool:
     try:
+        connection.execute(f"{_ROWS} LIMIT 1").fetchall()
         return bool(connection.execute("PRAGMA quick_check(1)").get == "ok")
     except apsw.Error:
         return False

@@ -32,14 +32,15 @@ def verify_journal(journal: Journal) -> Iterator[Violation]:
     if isinstance(journal, SelfChecking):
         for sentence in journal.damage():
             yield Violation("store", sentence)
-    try:
-        yield from _verify(journal)
-    except JournalUnusable as damaged:
-        yield Violation("store", f"it cannot be read on: {damaged.why}")
-
-
-def _verify(journal: Journal) -> Iterator[Violation]:
     checker = Checker()
+    try:
+        yield from _verify(journal, checker)
+    except JournalUnusable as damaged:
+        yield Violation("store", f"it cannot be read on after id {checker.last_id}: {damaged.why}")
+
+
+def _verify(journal: Journal, checker: Checker) -> Iterator[Violation]:
+    epoch = journal.epoch()
     for entry in _readable(journal, checker):
         if isinstance(entry, Violation):
             yield entry
@@ -51,6 +52,8 @@ def _verify(journal: Journal) -> Iterator[Violation]:
             yield from _compare_entry(journal, before, entry, after)
     for job, stream in sorted(checker.streams.items()):
         yield from _compare_fold(journal, job, stream)
+    if not epoch <= checker.epoch <= journal.epoch():
+        yield Violation("projection", f"the epoch in it is {epoch}, the newest one of an entry is {checker.epoch}")
     for job in journal.streams():
         if job not in checker.streams and not any(journal.entries(job=job, limit=1)):
             yield Violation("projection", f"{job} is in the projection, and has no entries", job)
@@ -85,14 +88,16 @@ def _has(journal: Journal, put: JobPut) -> bool:
 
 
 def _compare_fold(journal: Journal, job: str, stream: Stream) -> Iterator[Violation]:
+    length, _ = journal.head(job)
+    if length < stream.seq:
+        yield _of_projection(job, stream.seq, f"it knows {length} entries of {stream.seq}")
+        return
     for entry in journal.entries(job=job, after_id=stream.last_id):  # appended since
         for requirement, why in fold(stream, entry):
             yield Violation(requirement, why, job, entry.seq, entry.id)
     length, last_hash = journal.head(job)
     if length == stream.seq and last_hash != stream.last_hash:
         yield _of_projection(job, stream.seq, "the last hash in it is not that of the last entry")
-    if length < stream.seq:
-        yield _of_projection(job, stream.seq, f"it knows {length} entries of {stream.seq}")
     kept = journal.state(job)
     if stream.state is None or kept.seq != stream.seq:
         return

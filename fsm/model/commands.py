@@ -62,7 +62,7 @@ class Deferred:
 
 @frozen(slots=True)
 class Ticks:
-    """Answer every tick up to now. `flush` writes what was deferred, too, although nothing changed."""
+    """Answer every tick up to now; with `flush`, only write what was deferred, before something else changes."""
 
     deferred: Deferred | None = None
     flush: bool = False

@@ -15,6 +15,7 @@ from fsm.model.facts import Armed, ArmFailed, Changed, Fact
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.model.states import Actor, State
 from fsm.model.stream import JobState
+from fsm.planning.refusals import WRITE_EVERY
 from fsm.ports import Append, Clock, Journal, Launcher, Publisher
 from fsm.scheduler.alarms import Alarms
 from fsm.scheduler.book import MAX_TRIES, Book, Foreign, Intent
@@ -222,7 +223,11 @@ class Scheduler:
         deferred = self.book.deferred.get(state.job)
         after = deferred.until if deferred is not None else state.accounted_to
         table = ticking(state)
-        self._due.set(state.job, None if table is None or after is None else table.next_after(after, state.anchor))
+        due = None if table is None or after is None else table.next_after(after, state.anchor)
+        if deferred is not None and state.refused_at is not None:
+            write_by = Instant(state.refused_at + WRITE_EVERY)  # also where no further tick comes by then
+            due = write_by if due is None else min(due, write_by)
+        self._due.set(state.job, due)
 
     def _set_deadline(self, job: str, now: Moment) -> None:
         times = [now.boot + run.start_by.left(now) for run in self.book.state(job).runs if run.state is State.QUEUED]

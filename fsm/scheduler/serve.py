@@ -18,6 +18,8 @@ from fsm.client.settle import Settler
 from fsm.codec.jobsfile import JobsFile, read_jobs
 from fsm.errors import BadJobs, CronfsmError, FolderUnusable, StoreError
 from fsm.instants import SECOND, Duration
+from fsm.journal.health import require_sound
+from fsm.journal.missing import require_not_lost
 from fsm.journal.sqlite import SqliteJournal
 from fsm.model.events import LifecycleEvent
 from fsm.model.states import Actor
@@ -119,8 +121,10 @@ class Server:
         if self._on_event is not None:
             publisher.subscribe(self._on_event)
         try:
+            require_not_lost(self._folder.journal, self._folder.has_runs)
             journal = SqliteJournal(self._folder.journal)
             try:
+                require_sound(journal.path, journal.unsound())
                 self._serve(journal, clock, publisher, jobs, notifier)
             finally:
                 journal.close()

@@ -42,12 +42,23 @@ class Strangers:
             for run in self.book.state(job).runs:
                 if run.state is State.QUEUED:  # an arming of it may have been started in a journal that is gone
                     self._remember(job, run.number)
+        for execution in self.launcher.living():
+            # its number may be taken already: by a scheduler that ended since, or by a client that asked for a run
+            if not self._known(execution):
+                self._add(execution)
         return intents
+
+    def _known(self, execution: Execution) -> bool:
+        run = self.book.journal.run(execution.job, execution.number)
+        return run is not None and run.arming is not None and run.arming.nonce == execution.arming.nonce
 
     def _remember(self, job: str, number: int) -> None:
         for execution in self.launcher.armings(job, number):
-            self._alive[execution.arming.nonce] = execution
-            self.launcher.watch(execution)
+            self._add(execution)
+
+    def _add(self, execution: Execution) -> None:
+        self._alive[execution.arming.nonce] = execution
+        self.launcher.watch(execution)
 
     def examine_all(self, now: Moment) -> set[str]:
         """Look at every one of them; returns the jobs that are free of them now."""

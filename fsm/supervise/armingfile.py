@@ -101,15 +101,14 @@ def verdict_part(
     return VERDICT.pack(text.encode("ascii") + b"}")
 
 
-def emptied_part(
-    at_us: int, *, exit_code: int | None = None, signal: int | None = None, output: int = 0, dropped: int = 0
-) -> bytes:
-    """The end of the tree, and how its command really ended. `output` and `dropped` count bytes."""
+def emptied_part(at_us: int, code: int | None = None, output: int = 0, dropped: int = 0) -> bytes:
+    """The end of the tree, and how its command really ended: `code` is negative for a signal, None for neither.
+
+    `output` and `dropped` count bytes.
+    """
     text = f'{{"at_us":{at_us},"output_bytes":{output},"output_dropped":{dropped}'
-    if exit_code is not None:
-        text += f',"exit_code":{exit_code}'
-    if signal is not None:
-        text += f',"signal":{signal}'
+    if code is not None:
+        text += f',"exit_code":{code}' if code >= 0 else f',"signal":{-code}'
     return EMPTIED.pack(text.encode("ascii") + b"}")
 
 
@@ -137,16 +136,19 @@ class ArmingFile:
         """
         self.fd = os.open(path, _MAKE, 0o600)
         try:
-            for _ in range(_LOCK_TRIES):
-                if lock_open_file(self.fd):
-                    break
-                time.sleep(_LOCK_PAUSE_S)
-            else:
-                raise OSError(errno.EAGAIN, "somebody keeps the life lock of a new arming")
+            if not lock_open_file(self.fd):
+                self._insist()
             self._write(0, HEADER.pack(header).ljust(SIZE, b"\0"))
         except BaseException:
             os.close(self.fd)
             raise
+
+    def _insist(self) -> None:
+        for _ in range(_LOCK_TRIES):
+            time.sleep(_LOCK_PAUSE_S)
+            if lock_open_file(self.fd):
+                return
+        raise OSError(errno.EAGAIN, "somebody keeps the life lock of a new arming")
 
     def command(self, pid: int, forked_at_boot_us: int) -> None:
         """Which process the command is; it leads the session of that number. Not synced: a reboot ends its meaning."""

@@ -247,12 +247,10 @@ class Execution:
             output, dropped = self._capture.total, self._capture.dropped
         if self._armed.cgroup is not None:
             self._armed.cgroup.remove()
-        exit_code = ended_by = None
+        code = None
         if self._status is not None and self._not_started is None:
-            exit_code = os.waitstatus_to_exitcode(self._status)
-            if exit_code < 0:
-                exit_code, ended_by = None, -exit_code
-        emptied = emptied_part(at_us, exit_code=exit_code, signal=ended_by, output=output, dropped=dropped)
+            code = os.waitstatus_to_exitcode(self._status)
+        emptied = emptied_part(at_us, code, output, dropped)
         write_report(self._armed, None if self._verdict_safe else self._verdict, emptied)
 
 

@@ -101,6 +101,10 @@ class DataFolder:
         except FileNotFoundError:
             return []
 
+    def has_runs(self) -> bool:
+        """Whether any run has left a folder, known to the journal or not."""
+        return any(self.run_numbers(job) for job in self.job_folders())
+
     def armings(self, job: str, number: int) -> list[str]:
         """The nonces that have a file in a run's folder: what a restored journal may not know of."""
         try:

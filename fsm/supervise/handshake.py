@@ -95,6 +95,7 @@ def make_order(
             ("CRONFSM_ATTEMPT", str(order.attempt)),
             ("CRONFSM_SCHEDULED_FOR", scheduled_for),
             ("CRONFSM_SESSION_KEY", order.session_key),
+            ("CRONFSM_HOME", folder.path),  # so that a command that calls cronfsm means this scheduler
         ],
         cwd=order.cwd,
         grace_us=order.grace_us,

@@ -12,7 +12,9 @@ import sys
 from collections.abc import Iterable
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_prctl = _libc.prctl  # looked up once, before a fork
+# Looked up once, before a fork: ctypes makes an object of each at its first use.
+_prctl, _timerfd_create, _timerfd_settime = _libc.prctl, _libc.timerfd_create, _libc.timerfd_settime
+_LONG = ctypes.sizeof(ctypes.c_long)
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
 _CLOCK_REALTIME, _CLOCK_BOOTTIME = 0, 7
@@ -24,15 +26,6 @@ _NONBLOCK, _CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC  # SFD_ and TFD_ flags are def
 set_mask = _signal.pthread_sigmask
 
 SIGNAL_RECORD = 128  # bytes of a struct signalfd_siginfo
-
-
-class _TimerSpec(ctypes.Structure):
-    _fields_ = (
-        ("interval_s", ctypes.c_long),
-        ("interval_ns", ctypes.c_long),
-        ("value_s", ctypes.c_long),
-        ("value_ns", ctypes.c_long),
-    )
 
 
 def _checked(result: int, what: str) -> int:
@@ -72,30 +65,34 @@ def signal_descriptor(signals: Iterable[int]) -> int:
     return _checked(_libc.signalfd(-1, ctypes.byref(words), _NONBLOCK | _CLOEXEC), "signalfd")
 
 
+def _timer_spec(at_us: int) -> bytes:
+    """A struct itimerspec that fires once: four numbers of the width of a long, of which the first two are 0."""
+    seconds, rest_us = divmod(at_us, 1_000_000)
+    seconds = min(seconds, 2 ** (8 * _LONG - 1) - 1)  # where a long has 32 bits
+    return bytes(2 * _LONG) + seconds.to_bytes(_LONG, sys.byteorder) + (rest_us * 1000).to_bytes(_LONG, sys.byteorder)
+
+
 def boot_timer() -> int:
     """A non-blocking timerfd that counts CLOCK_BOOTTIME: suspended time counts, the wall clock does not."""
-    return _checked(_libc.timerfd_create(_CLOCK_BOOTTIME, _NONBLOCK | _CLOEXEC), "timerfd_create")
+    return _checked(_timerfd_create(_CLOCK_BOOTTIME, _NONBLOCK | _CLOEXEC), "timerfd_create")
 
 
 def set_boot_timer(fd: int, at_us: int | None) -> None:
     """Let the timer fire at this CLOCK_BOOTTIME (µs), at once if that has passed; None: not at all."""
-    at_us = 0 if at_us is None else max(at_us, 1)
-    spec = _TimerSpec(0, 0, at_us // 1_000_000, at_us % 1_000_000 * 1000)
-    _checked(_libc.timerfd_settime(fd, _TFD_TIMER_ABSTIME, ctypes.byref(spec), None), "timerfd_settime")
+    spec = _timer_spec(0 if at_us is None else max(at_us, 1))
+    _checked(_timerfd_settime(fd, _TFD_TIMER_ABSTIME, spec, None), "timerfd_settime")
 
 
 def wall_timer() -> int:
     """A non-blocking timerfd that follows the wall clock; for `set_wall_timer`."""
-    return _checked(_libc.timerfd_create(_CLOCK_REALTIME, _NONBLOCK | _CLOEXEC), "timerfd_create")
+    return _checked(_timerfd_create(_CLOCK_REALTIME, _NONBLOCK | _CLOEXEC), "timerfd_create")
 
 
 def set_wall_timer(fd: int, at_us: int | None) -> None:
     """Let the timer fire at this instant (µs, UTC), or as soon as somebody sets the clock: then reading it fails with
     ECANCELED. None: only for the latter."""
-    at_us = _NEVER_US if at_us is None else max(at_us, 1)
-    spec = _TimerSpec(0, 0, at_us // 1_000_000, at_us % 1_000_000 * 1000)
-    flags = _TFD_TIMER_ABSTIME | _TFD_TIMER_CANCEL_ON_SET
-    _checked(_libc.timerfd_settime(fd, flags, ctypes.byref(spec), None), "timerfd_settime")
+    spec = _timer_spec(_NEVER_US if at_us is None else max(at_us, 1))
+    _checked(_timerfd_settime(fd, _TFD_TIMER_ABSTIME | _TFD_TIMER_CANCEL_ON_SET, spec, None), "timerfd_settime")
 
 
 def file_system_magic(path: str) -> int:

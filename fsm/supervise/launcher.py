@@ -27,7 +27,7 @@ from fsm.supervise.events import READ, Events
 from fsm.supervise.examine import look
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.handshake import make_order
-from fsm.supervise.leftbehind import armings_of, highest_numbers
+from fsm.supervise.leftbehind import armings_of, highest_numbers, living
 from fsm.supervise.poke import PokeReader
 from fsm.supervise.search import Searcher
 from fsm.supervise.survivors import home_of
@@ -215,6 +215,10 @@ class ProcessLauncher:
     def armings(self, job: str, number: int) -> Sequence[Execution]:
         """Every arming that left something of this run."""
         return armings_of(self._folder, job, number)
+
+    def living(self) -> Sequence[Execution]:
+        """Every execution that a living process belongs to by its cookie, known to the journal or not."""
+        return living(self._folder)
 
     # ---- what happens
 

@@ -1,13 +1,18 @@
-"""What lies in the data folder, whether or not the journal knows of it."""
+"""What lies in the data folder, and what lives of it, whether or not the journal knows of it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from fsm.model.facts import Execution
 from fsm.model.run import Arming
 from fsm.supervise.armingfile import HEADER, SIZE, Unreadable
 from fsm.supervise.folder import DataFolder
+from fsm.supervise.processes import all_pids
+from fsm.supervise.survivors import environment
+
+_RUN_ID = re.compile(rb"(?:^|\0)CRONFSM_RUN_ID=([^\0]*)/([0-9]{1,18})(?:\0|$)")
 
 
 def highest_numbers(folder: DataFolder) -> Mapping[str, int]:
@@ -33,6 +38,27 @@ def armings_of(folder: DataFolder, job: str, number: int) -> list[Execution]:
         if arming is not None:
             found.append(Execution(job, number, arming))
     return found
+
+
+def living(folder: DataFolder) -> list[Execution]:
+    """Every execution that a living process belongs to by the cookie in its environment, and that has its file.
+
+    So what is alive is found however much lies in the folder, and whatever number the journal counts from.
+    """
+    cookie = re.compile(rb"(?:^|\0)CRONFSM_RUN_TOKEN=" + re.escape(folder.token("").encode()) + rb"([^\0]*)")
+    nonces: dict[tuple[str, int], set[str]] = {}
+    for pid in all_pids():
+        environ = environment(pid) or b""
+        token, run = cookie.search(environ), _RUN_ID.search(environ)
+        if token is not None and run is not None:
+            key = run[1].decode("utf-8", "replace"), int(run[2])
+            nonces.setdefault(key, set()).add(token[1].decode("utf-8", "replace"))
+    return [
+        execution
+        for (job, number), wanted in nonces.items()
+        for execution in armings_of(folder, job, number)
+        if execution.arming.nonce in wanted
+    ]
 
 
 def _arming(nonce: str, header: Mapping[str, object] | None) -> Arming | None:

@@ -15,7 +15,10 @@ _MORE, _LAST = b"\1", b"\0"
 
 
 class SentOrder:
-    """What a supervisor needs to know. Every path is worked out by the launcher; times are CLOCK_BOOTTIME, µs.
+    """What a supervisor needs to know. Times are CLOCK_BOOTTIME, µs.
+
+    Every path is worked out by the launcher, and every name and text is bytes, encoded as the launcher's locale has
+    it: the fork server's own may be another one.
 
     `header` is the header of the arming file as JSON, open at its end for what only the supervisor knows; `programs`
     are the places to look for the program, in order; `env` is added to the environment that the fork server was
@@ -44,15 +47,15 @@ class SentOrder:
         self,
         nonce: bytes,
         header: bytes,
-        folder: str,
-        arming_file: str,
-        mailbox: str,
-        slot_lock: str,
-        poke: str,
-        argv: list[str],
-        programs: list[str],
-        env: list[tuple[str, str]],
-        cwd: str | None,
+        folder: bytes,
+        arming_file: bytes,
+        mailbox: bytes,
+        slot_lock: bytes,
+        poke: bytes,
+        argv: list[bytes],
+        programs: list[bytes],
+        env: list[tuple[bytes, bytes]],
+        cwd: bytes | None,
         grace_us: int,
         output_limit: int,
         arm_by_us: int,

@@ -72,15 +72,20 @@ def scan(targets: Sequence[Target]) -> None:
         _look_at_unreadable(target, unreadable)
 
 
-def _cookies(pid: int) -> list[bytes] | None:
-    """The cookies in a process's environment, none where it is gone; None where it may not be read."""
+def environment(pid: int) -> bytes | None:
+    """A process's environment as it was executed with, empty where it is gone; None where it may not be read."""
     try:
-        environ = read_text(f"/proc/{pid}/environ", _MAX_ENVIRON)
+        return read_text(f"/proc/{pid}/environ", _MAX_ENVIRON) or b""
     except PermissionError:
         return None
     except OSError:
-        return []
-    return _COOKIE.findall(environ) if environ else []
+        return b""
+
+
+def _cookies(pid: int) -> list[bytes] | None:
+    """The cookies in a process's environment, none where it is gone; None where it may not be read."""
+    environ = environment(pid)
+    return None if environ is None else _COOKIE.findall(environ)
 
 
 def _by_session(target: Target, others: Sequence[Stat]) -> None:

@@ -186,6 +186,16 @@ class SimLauncher:
         some = self.world.folders.get(job, {}).get(number, ())
         return [Execution(job, number, one.arming) for one in some]
 
+    def living(self) -> list[Execution]:
+        """Every execution of which something lives that can be read."""
+        return [
+            Execution(one.order.job, one.order.number, one.arming)
+            for numbers in self.world.folders.values()
+            for armings in numbers.values()
+            for one in armings
+            if one.tree is not None and any(process.alive and not process.hidden for process in one.tree.processes)
+        ]
+
     def facts(self) -> Sequence[Fact]:
         """What has happened since the last call."""
         facts = list(self._facts)

@@ -62,7 +62,7 @@ class Witness:
     touched: set[str] = field(factory=set)  # streams appended to since the last check
     epoch: int = 0
     max_running: int | None = None
-    held_at_change: int = 0  # slots held when it was last set: those stay
+    used_at_change: int = 0  # how many places were taken when it was last set, and not given back since: those stay
     broken: list[str] = field(factory=list)
 
     def stream(self, job: str) -> Stream:
@@ -71,6 +71,12 @@ class Witness:
         if found is None:
             found = self.streams[job] = Stream(job, fold=JobState(job))
         return found
+
+    def used(self) -> int:
+        """How many jobs hold a slot, or are about to take it: what is being armed was let in before."""
+        held = {stream.job for stream in self.streams.values() if stream.slot is not None}
+        about_to = {one.order.job for one in self.world.everyone() if one.pipe is not None}
+        return len(held | about_to)
 
     def unsettled(self) -> Iterator[Story]:
         """Every run that is open or holds its slot."""
@@ -130,7 +136,7 @@ class Witness:
             self.epoch = entry.body.epoch
         if isinstance(entry.body, SchedulerUp | SchedulerSettings):
             self.max_running = entry.body.max_running
-            self.held_at_change = sum(1 for stream in self.streams.values() if stream.slot is not None)
+            self.used_at_change = self.used()
 
     def arming(self, supervisor: SupervisorProcess) -> None:
         """A supervisor was forked."""
@@ -155,6 +161,7 @@ class Witness:
         for name, law in STANDING_LAWS.items():
             for what in law(now):
                 self.wrong(name, what)
+        self.used_at_change = min(self.used_at_change, self.used())
         for job in self.touched:
             self.streams[job].changed.clear()
         self.touched.clear()

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from fsm.journal.memory import MemoryJournal
 from fsm.ports import Journal
 from fsm.testing.journal_contract import JournalContract
 
 
+@pytest.mark.requirement("R-1")
+@pytest.mark.requirement("R-33")
+@pytest.mark.requirement("R-34")
 class TestMemory(JournalContract):
     def make(self, folder: Path) -> Journal:
         return MemoryJournal(node="here")

@@ -64,10 +64,41 @@ while True:  # until it is killed
 """
 
 
+OPENER = """
+import sys
+from fsm.journal.sqlite import SqliteJournal
+from fsm.testing.scribe import Scribe
+
+print("ready", flush=True)
+sys.stdin.readline()
+journal = SqliteJournal(sys.argv[1], node=sys.argv[2])
+Scribe(journal).define(sys.argv[2])
+"""
+
+
 def _start(script: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", script, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
+
+
+def test_several_processes_make_one_journal(tmp_path: Path) -> None:
+    path, names = str(tmp_path / "journal.db"), ["a", "b", "c", "d"]
+    openers = [_start(OPENER, path, name) for name in names]
+    for opener in openers:
+        assert opener.stdout is not None
+        assert opener.stdout.readline() == "ready\n"
+    for opener in openers:
+        assert opener.stdin is not None
+        opener.stdin.write("go\n")
+        opener.stdin.flush()
+    for opener in openers:
+        opener.communicate()
+    assert [opener.returncode for opener in openers] == [0] * len(names)
+    journal = SqliteJournal(path)
+    assert journal.job_names() == names
+    assert list(verify_journal(journal)) == []
+    journal.close()
 
 
 def test_two_processes_lose_no_update(tmp_path: Path) -> None:

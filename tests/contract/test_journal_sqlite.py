@@ -16,6 +16,9 @@ from fsm.testing.journal_contract import JournalContract, everything, tell_a_lon
 from fsm.testing.scribe import Scribe
 
 
+@pytest.mark.requirement("R-1")
+@pytest.mark.requirement("R-33")
+@pytest.mark.requirement("R-34")
 class TestSqlite(JournalContract):
     def make(self, folder: Path) -> Journal:
         return SqliteJournal(folder / "journal.db", node="here")

@@ -430,31 +430,62 @@ def test_numbers_go_on_after_an_older_journal_was_put_back(stand: Stand, without
     assert not found
 
 
-@taken_out("strangers")
-def test_what_a_stranger_left_holds_the_slot(stand: Stand, without: Without) -> None:
-    """Run 2 is not in the journal that was put back; its supervisor is dead, and a grandchild of it lives."""
+def with_a_stranger(stand: Stand) -> Process:
+    """A job whose run 2 is not in the journal that was put back; its supervisor is dead, and a grandchild of it
+    lives. No scheduler is up."""
     defined(stand, 0.0)
     first = stand.serve()
     stand.until_released(stand.requested("job").id)
+    defined(stand, LONG_S, "child")
     copy = copied(stand)
-    line = command(log(stand), LONG_S, 0, "child")
-    stand.define(Job("job", command=line))
     run = stand.requested("job")
     far = child(stand, 2)
     first.kill()
     stand.supervisor(run.id).kill()
     put_back(stand, copy)
-    stand.define(Job("job", command=line))
-    stand.requested("job")
-    stand.serve(without=without)
-    wrote(stand, "start", 3)
-    if without:
-        found = until(lambda: overlaps(lines(stand)), "an overlap")
-        assert "a process of run 2 writes 'child' after run 3 began" in found
-        return
+    return far
+
+
+def never_beside(stand: Stand, far: Process, run: int) -> None:
+    """The run has begun, and the stranger's processes were ended before."""
+    wrote(stand, "start", run)
     assert not far.alive
-    wrote(stand, "beat", 3)
+    wrote(stand, "beat", run)
     assert not overlaps(lines(stand))
+
+
+@taken_out("strangers")
+def test_what_a_stranger_left_holds_the_slot(stand: Stand, without: Without) -> None:
+    far = with_a_stranger(stand)
+    stand.serve(without=without)
+    run = stand.requested("job")
+    if without:
+        wrote(stand, "start", run.number)
+        found = until(lambda: overlaps(lines(stand)), "an overlap")
+        assert f"a process of run 2 writes 'child' after run {run.number} began" in found
+        return
+    assert run.number == 3
+    never_beside(stand, far, 3)
+
+
+def test_a_client_has_taken_a_strangers_number(stand: Stand) -> None:
+    """A run was asked for before the first scheduler looked at the folder: run 3 is in the journal, run 2 is not."""
+    far = with_a_stranger(stand)
+    assert stand.requested("job").number == 3
+    stand.serve()
+    never_beside(stand, far, 3)
+
+
+def test_a_scheduler_is_killed_that_has_just_found_a_stranger(stand: Stand) -> None:
+    """It has taken the number, and not ended what lives; the next one has to."""
+    far = with_a_stranger(stand)
+    first = stand.serve(without=("search",))
+    until(lambda: stand.last_number("job") == 2, "its number is taken")
+    assert far.alive
+    first.kill()
+    stand.serve()
+    assert stand.requested("job").number == 3
+    never_beside(stand, far, 3)
 
 
 def test_a_live_stranger_is_waited_for(stand: Stand) -> None:
@@ -523,10 +554,10 @@ def test_a_leaked_end_is_outlived_by_the_arm_deadline(stand: Stand, without: Wit
     first.wait()
     [arming] = stand.armings("job", 1)
     waits = Process(arming.arming.pid, arming.arming.pid_start)
-    stand.ticket("busy", SAY)
     stand.serve(times_us=short)
     if without:
-        stand.in_window("busy")
+        stand.define(Job("later", command=command(stand.root / "later.log", 3.0)))
+        stand.a_run_passes("later")
         assert waits.alive, "it waits for a go that never comes, and keeps the slot lock"
         assert stand.run(run.id).state is State.QUEUED
         return

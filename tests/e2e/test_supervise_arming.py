@@ -51,6 +51,7 @@ def not_started(finding: Finding) -> str:
     return error.removeprefix("not told to go: ")
 
 
+@pytest.mark.requirement("R-18")
 def test_armed_holds_slot_and_life_and_executes_nothing(bench: Bench) -> None:
     execution = bench.armed("/bin/sh", "-c", "echo ran")
     assert try_lock(bench.folder.slot_lock("job"), shared=True) is None
@@ -111,6 +112,7 @@ def _sleep_until(boot_us: int) -> None:
         time.sleep(left / 1e6)
 
 
+@pytest.mark.requirement("R-21")
 def test_stop_before_go_beats_it(bench: Bench) -> None:
     """Go is in the pipe already when the supervisor is continued: it still does not execute."""
     execution = bench.armed("/bin/sh", "-c", "echo ran")
@@ -228,6 +230,7 @@ def test_a_busy_slot_lock_is_waited_for(bench: Bench) -> None:
     assert finding.report.verdict.reason is Reason.COMPLETED
 
 
+@pytest.mark.requirement("R-22")
 def test_a_slot_lock_that_stays_busy_is_no_failure(bench: Bench) -> None:
     bench.armed("/bin/true")
     answer = bench.answer(bench.order("/bin/true", arm_by=in_us(300_000)))

@@ -241,6 +241,7 @@ def test_two_who_look_do_not_take_each_other_for_the_supervisor(bench: Bench) ->
     second.close()
 
 
+@pytest.mark.requirement("R-24")
 def test_a_run_that_ends_while_it_is_looked_at_is_not_taken_for_lost(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +262,7 @@ def test_a_run_that_ends_while_it_is_looked_at_is_not_taken_for_lost(
     assert reason_of(finding) is Reason.EXIT_CODE
 
 
+@pytest.mark.requirement("R-24")
 def test_the_life_lock_is_kept_while_the_examination_is_open(bench: Bench) -> None:
     execution = bench.started("/bin/true")
     bench.ended(execution)
@@ -296,6 +298,7 @@ def test_every_damaged_byte_of_a_report_is_unreadable_or_harmless(bench: Bench) 
     assert found.count(good) == len(found) - sum(payloads) - 3 * FRAME, "only the zeros behind a payload don't matter"
 
 
+@pytest.mark.requirement("R-19")
 def test_a_newer_or_foreign_or_cut_report_is_unreadable(bench: Bench) -> None:
     execution = bench.started("/bin/false")
     bench.ended(execution)

@@ -143,8 +143,10 @@ class Stage(Cli):
         until(lambda: self.run("show", run).returncode == 0)
 
     def until_begun(self, run: str) -> None:
-        """Wait until the command of a run has printed its first line."""
-        until(lambda: self.run("logs", run).stdout != "")
+        """Wait until the command of a run has printed something."""
+        job, _, number = run.rpartition("/")
+        output = Path(self.folder.run_folder(job, int(number)), "out.0")
+        until(lambda: output.exists() and output.stat().st_size)
 
 
 def events_of(out: str) -> list[dict[str, Any]]:
@@ -157,18 +159,20 @@ def every_crash_point(
     act: Callable[[Simulation], None],
     *,
     strike: Callable[[Simulation, int], None] = Simulation.crash,
+    fewest: int = 10,
 ) -> Iterator[Simulation]:
     """The scene again and again, its scheduler killed at the first point of the act, at the second, and so on.
 
     Points lie before and after each of its calls to journal, launcher and subscribers. No scheduler is up in what is
-    given. `strike` plans the death, by default of the scheduler that the scene has.
+    given. `strike` plans the death, by default of the scheduler that the scene has. An act with fewer than `fewest`
+    points is none.
     """
     for point in range(1, MAX_POINTS):
         sim = scene()
         strike(sim, point)
         act(sim)
         if sim.up:
-            assert point > 5, f"only {point - 1} points were passed: the act does nothing"
+            assert point > fewest, f"only {point - 1} points were passed: the act does nothing"
             return
         yield sim
     raise AssertionError(f"the act passes more than {MAX_POINTS} points")

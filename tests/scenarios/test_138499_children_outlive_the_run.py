@@ -19,8 +19,9 @@ import pytest
 from scenario_kit import Stage, alive, until
 
 from fsm.model.entries import Released
-from fsm.model.states import Evidence, RefusalReason, SlotState, State
-from fsm.testing import Simulation, child, hang, succeed
+from fsm.model.states import Evidence, Reason, RefusalReason, SlotState, State
+from fsm.testing import Simulation, child, ignore_term, succeed
+from fsm.testing.behaviours import Behaviour
 
 ORPHAN = """
 import os, signal, sys
@@ -35,48 +36,63 @@ signal.pause()
 """Forks twice, begins sessions of its own, closes every descriptor, ignores TERM, and stays."""
 
 
+LEFT = (child(ignores_term=True, keeps_lock=False),)
+
+
 def evidence(sim: Simulation, job: str) -> list[Evidence]:
     """What the slots of a job were freed by."""
     return [entry.body.evidence for entry in sim.journal(job) if isinstance(entry.body, Released)]
 
 
 @pytest.mark.requirement("R-15")
-def test_the_slot_is_freed_by_the_end_of_the_last_child() -> None:
-    """Ticks every minute meanwhile are refused, and name the run whose child is in the way."""
+@pytest.mark.parametrize(
+    ("parent", "verdict"),
+    [(succeed(after="5m", leaves=LEFT), State.SUCCEEDED), (ignore_term(leaves=LEFT), State.TIMED_OUT)],
+    ids=["after a success", "after a timeout"],
+)
+def test_the_slot_is_freed_by_the_end_of_the_last_child(parent: Behaviour, verdict: State) -> None:
+    """The verdict is out; the child, which closed the lock and ignores TERM, is killed; only then the slot is free."""
     sim = Simulation(start="2026-04-01T00:00:00Z")
-    sim.add_job("agent", schedule="* * * * *", timeout="5m", grace="30s")
-    sim.script("agent", [hang(), succeed()])
-    sim.script("agent", [hang(detached=False), succeed()])
-    sim.add_job("tree", timeout="5m", grace="30s")
-    sim.script("tree", [succeed(after="1s", leaves=(child("6h", ignores_term=True, keeps_lock=False),))])
-    sim.request("tree")
-    sim.advance("2s")
-    run = sim.run("tree/1")
-    assert (run.state, run.slot) == (State.SUCCEEDED, SlotState.HELD), "its command is done, its child is not"
-    sim.advance("2s")  # what a finished command leaves behind gets TERM, and two seconds later KILL
-    assert sim.run("tree/1").slot is SlotState.FREE
-    assert sim.world.trees("tree") == []
-    assert evidence(sim, "tree") == [Evidence.REPORT]
+    sim.add_job("agent", timeout="6m", grace="30s")
+    sim.script("agent", [parent])
+    sim.request("agent")
+    sim.advance("6m" if verdict is State.TIMED_OUT else "5m")
+    run = sim.run("agent/1")
+    assert (run.state, run.slot) == (verdict, SlotState.HELD)
+    assert sim.world.trees("agent")
+    refused = sim.request("agent")
+    assert refused.reason is RefusalReason.SLOT_HELD
+    sim.advance("30s")
+    assert sim.world.trees("agent") == []
+    assert sim.run("agent/1").slot is SlotState.FREE
+    assert evidence(sim, "agent") == [Evidence.REPORT]
     sim.check()
 
 
+@pytest.mark.requirement("R-11")
 @pytest.mark.requirement("R-15")
 def test_a_child_that_nobody_can_end_keeps_the_slot_and_is_named() -> None:
-    """A program of another user (setuid), six hours long, after its supervisor was killed: no run meets it."""
+    """A program of another user (setuid), six hours long, after its supervisor was killed: no run meets it.
+
+    Nobody can say that the run is lost while something of it lives. Past its last deadline it is reaped all the same.
+    """
     sim = Simulation(start="2026-04-01T00:00:00Z")
     sim.add_job("agent", schedule="*/10 * * * *", timeout="5m", grace="30s")
-    sim.script("agent", [succeed(after="1m", leaves=(child("6h", hidden=True),)), succeed()])
+    sim.script("agent", [succeed(after="4m", leaves=(child("6h", hidden=True),)), succeed()])
     sim.run_until("2026-04-01T00:10:30Z")
     sim.kill_supervisor("agent")
-    sim.run_until("2026-04-01T06:00:00Z")
-    assert [run.id for run in sim.runs("agent")] == ["agent/1"]
-    assert {refusal.reason for refusal in sim.refusals("agent")} == {RefusalReason.SLOT_HELD, "already_running"}
+    sim.run_until("2026-04-01T00:16:29Z")
+    assert sim.run("agent/1").state is State.RUNNING
+    sim.run_until("2026-04-01T06:10:00Z")
+    (run,) = sim.runs("agent")
+    assert (run.state, run.reason, run.slot) == (State.REAPED, Reason.OVERDUE, SlotState.HELD)
+    assert run.ended_at == "2026-04-01T00:16:30Z"
+    assert {refusal.reason for refusal in sim.refusals("agent")} == {RefusalReason.SLOT_HELD}
     assert sim.life is not None
     assert "can be neither read nor ended" in sim.life.scheduler.watcher.hindered["agent"][0]
-    sim.run_until("2026-04-01T06:11:00Z")
-    assert sim.world.trees("agent") == []
+    sim.run_until("2026-04-01T06:20:10Z")
     assert evidence(sim, "agent")[0] is Evidence.SCAN
-    assert sim.runs("agent")[0].state is State.SUCCEEDED
+    assert [run.state for run in sim.runs("agent")] == [State.SUCCEEDED, State.REAPED]
     sim.check()
 
 

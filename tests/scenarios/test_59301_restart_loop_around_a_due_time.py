@@ -69,7 +69,7 @@ def test_one_answer_wherever_two_schedulers_in_a_row_are_killed() -> None:
             sim.advance("31s")
             return sim
 
-        for sim in every_crash_point(killed_once, lambda sim: sim.advance("31s"), strike=dies_as_it_comes_up):
+        for sim in every_crash_point(killed_once, lambda sim: sim.advance("31s"), strike=dies_as_it_comes_up, fewest=2):
             deaths += 1
             sim.restart()
             sim.advance("31s")

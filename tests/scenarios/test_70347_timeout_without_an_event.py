@@ -143,9 +143,9 @@ def test_with_real_processes_serve_prints_the_timeout(stage: Stage) -> None:
 @pytest.mark.requirement("R-10")
 def test_with_real_processes_it_times_out_while_the_scheduler_is_dead(stage: Stage) -> None:
     """The deadline is its supervisor's: it needs nobody else. The next scheduler publishes it."""
-    stage.ok("add", "agent", "--timeout", "1s", "--grace", "1s", "--shell", "echo begun; exec sleep 300")
-    scheduler = stage.up()
+    stage.ok("add", "agent", "--timeout", "2s", "--grace", "1s", "--shell", "echo begun; exec sleep 300")
     stage.asked("agent")
+    scheduler = stage.up()
     stage.until_begun("agent/1")
     stage.crash(scheduler)
     stage.until_gone(stage.show("agent/1")["arming"])

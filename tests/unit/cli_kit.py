@@ -119,6 +119,9 @@ class FakeLauncher:
     def numbers(self) -> Mapping[str, int]:
         return {}
 
+    def living(self) -> Sequence[Execution]:
+        return ()
+
     def armings(self, job: str, number: int) -> Sequence[Execution]:
         return ()
 

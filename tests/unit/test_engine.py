@@ -97,6 +97,7 @@ def _command(trigger: Trigger, reason: Reason | None, number: int) -> Command:
     return Judge(number, Ended(trigger, reason, NOON))
 
 
+@pytest.mark.requirement("R-2")
 @pytest.mark.parametrize(("source", "trigger", "reason"), triples())
 def test_every_edge_with_every_reason_is_taken(
     source: State | None, trigger: Trigger, reason: Reason | None
@@ -112,6 +113,8 @@ def test_every_edge_with_every_reason_is_taken(
         assert isinstance(body, Queued if trigger is Trigger.QUEUE else Started)
 
 
+@pytest.mark.requirement("R-2")
+@pytest.mark.requirement("R-1")
 @pytest.mark.parametrize("trigger", [t for t in Trigger if t not in (Trigger.QUEUE, Trigger.START)])
 @pytest.mark.parametrize("reason", list(Reason))
 @pytest.mark.parametrize("source", [State.QUEUED, State.RUNNING])
@@ -186,6 +189,7 @@ def test_a_running_run_is_not_judged_from_outside_before_its_stop_lies_in_the_ma
     assert stream.do(Stop(number, Reason.CANCELLED, stopped=True)).drafts
 
 
+@pytest.mark.requirement("R-7")
 def test_go_follows_its_start_and_carries_the_deadline() -> None:
     stream = Stream()
     decision = stream.do(Start(stream.queued(), ARMING))
@@ -335,6 +339,7 @@ def test_an_edit_settles_the_ticks_before_it_and_keeps_what_it_does_not_change()
     assert stream.do(Put(Job("backup", schedule="0 3 * * *", timeout="1h"), "test")).drafts == ()
 
 
+@pytest.mark.requirement("R-20")
 def test_a_start_that_fails_ends_the_queued_run() -> None:
     stream = Stream()
     (draft,) = stream.do(FailStart(stream.queued(), "no such program: x")).drafts

@@ -171,6 +171,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
             read(text)
 
 
+@pytest.mark.requirement("R-8")
 def test_a_deadline_counts_by_boot_time_while_the_boot_lasts_and_by_utc_afterwards() -> None:
     now = Moment(Instant(1_000), 50, "a")
     deadline = Deadline.after(now, 100)

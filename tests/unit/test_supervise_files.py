@@ -25,17 +25,17 @@ from fsm.supervise.armingfile import (
     SIZE,
     VERDICT,
     ArmingFile,
-    Emptied,
     Part,
     Unreadable,
-    Verdict,
+    emptied_part,
     json_text,
+    verdict_part,
 )
 from fsm.supervise.capture import Capture, chunks
 from fsm.supervise.locks import lock_open_file, names_file, try_lock
 from fsm.supervise.report import read_contents
 from fsm.supervise.sent import MAX_ORDER, PACKET, SentOrder, packets, receive
-from fsm.supervise.waiting import Happened, boot_us
+from fsm.supervise.waiting import boot_us
 
 PARTS = (HEADER, VERDICT, EMPTIED, COMMAND)
 
@@ -56,8 +56,8 @@ def test_parts_are_whole_sectors_that_do_not_meet() -> None:
 
 @given(st.text(max_size=2000))
 def test_any_error_text_fits_and_reads_back_as_far_as_it_goes(error: str) -> None:
-    verdict = Verdict("time_out", "run_timeout", 2**62, started_at_us=2**62, exit_code=255, signal=64, error=error)
-    file = bytes(VERDICT.offset) + verdict.pack()
+    part = verdict_part("time_out", "run_timeout", 2**62, started_at_us=2**62, exit_code=255, signal=64, error=error)
+    file = bytes(VERDICT.offset) + part
     read = VERDICT.unpack(file)
     assert read is not None
     text = read["error"]
@@ -107,7 +107,7 @@ def test_a_report_is_written_in_place_and_read_back(tmp_path: Path) -> None:
     assert os.path.getsize(path) == SIZE
     assert try_lock(path, shared=True) is None, "the life lock is held from the first moment"
     file.command(77, 5)
-    file.write(Verdict("reap", "cancelled", 10, started_at_us=5), None)
+    file.write(verdict_part("reap", "cancelled", 10, started_at_us=5), None)
     fd = os.open(path, os.O_RDONLY)
     contents = read_contents(fd, "n")
     assert contents.report is not None
@@ -115,10 +115,7 @@ def test_a_report_is_written_in_place_and_read_back(tmp_path: Path) -> None:
     assert (contents.report.verdict.trigger, contents.report.verdict.reason) == (Trigger.REAP, Reason.CANCELLED)
     assert contents.report.emptied is None
     assert (contents.command_pid, contents.command_forked_at_boot_us, contents.home) == (77, 5, "h")
-    emptied = Emptied(11)
-    emptied.signal, emptied.output_bytes = 9, 123
-    file.write(None, emptied)
-    file.sync_report()
+    file.write(None, emptied_part(11, -9, 123))
     contents = read_contents(fd, "n")
     assert contents.report is not None
     assert contents.report.emptied is not None
@@ -139,7 +136,7 @@ def test_a_report_is_written_in_place_and_read_back(tmp_path: Path) -> None:
 def test_a_verdict_that_the_table_does_not_have_is_unreadable(tmp_path: Path, trigger: str, reason: str) -> None:
     path = str(tmp_path / "a.arming")
     file = ArmingFile(path, b'{"nonce":"n"}')
-    file.write(Verdict(trigger, reason, 1), None)
+    file.write(verdict_part(trigger, reason, 1), None)
     file.close()
     fd = os.open(path, os.O_RDONLY)
     with pytest.raises(Unreadable):
@@ -170,7 +167,7 @@ def test_a_damaged_command_part_costs_its_help_and_no_more(tmp_path: Path) -> No
     path = str(tmp_path / "a.arming")
     file = ArmingFile(path, b'{"nonce":"n"}')
     file.command(1, 2)
-    file.write(Verdict("succeed", "completed", 1), None)
+    file.write(verdict_part("succeed", "completed", 1), None)
     file.close()
     fd = os.open(path, os.O_RDWR)
     os.pwrite(fd, b"\xff", COMMAND.offset + FRAME)
@@ -377,17 +374,13 @@ def test_a_channel_that_is_a_plain_file_is_none(tmp_path: Path) -> None:
 @given(st.lists(st.binary(min_size=1, max_size=300), max_size=30), st.integers(8, 1000))
 def test_head_and_tail_fit_the_limit(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], limit: int) -> None:
     folder = tmp_path_factory.mktemp("run")
-    read, write = os.pipe2(os.O_NONBLOCK)
-    capture = Capture(read, str(folder), limit)
+    capture = Capture(str(folder), limit)
     for piece in pieces:
-        os.write(write, piece)
-        capture.read_some()
-    os.close(write)
-    capture.drain()
+        capture.keep(piece)
+    capture.close()
     whole = b"".join(pieces)
-    assert (capture.total, capture.dropped, capture.closed) == (len(whole), 0, True)
+    assert (capture.total, capture.dropped) == (len(whole), 0)
     kept = [(offset, Path(path).read_bytes()) for offset, path in chunks(str(folder))]
-    os.close(read)
     for offset, data in kept:
         assert whole[offset : offset + len(data)] == data
     assert sum(len(data) for _, data in kept) <= limit
@@ -400,30 +393,14 @@ def test_head_and_tail_fit_the_limit(tmp_path_factory: pytest.TempPathFactory, p
 
 
 def test_a_folder_that_takes_nothing_drops_and_counts(tmp_path: Path) -> None:
-    read, write = os.pipe2(os.O_NONBLOCK)
-    capture = Capture(read, str(tmp_path / "nowhere"), 1000)
-    os.write(write, b"x" * 500)
-    capture.read_some()
+    capture = Capture(str(tmp_path / "nowhere"), 1000)
+    capture.keep(b"x" * 500)
     assert (capture.total, capture.dropped) == (500, 500)
     (tmp_path / "nowhere").mkdir()
-    os.write(write, b"y" * 100)
-    capture.read_some()
-    capture.drain()
-    assert not capture.closed
+    capture.keep(b"y" * 100)
+    capture.close()
     assert chunks(str(tmp_path / "nowhere")) == [(500, str(tmp_path / "nowhere" / "out.500"))]
     assert (capture.total, capture.dropped) == (600, 500)
-    os.close(read)
-    os.close(write)
-
-
-def test_an_outsider_who_goes_on_writing_does_not_keep_a_run_open(tmp_path: Path) -> None:
-    endless = os.open("/dev/zero", os.O_RDONLY)
-    capture = Capture(endless, str(tmp_path), 10_000)
-    capture.read_some()
-    capture.drain()
-    assert capture.total < 10_000_000
-    assert sum(os.path.getsize(path) for _, path in chunks(str(tmp_path))) <= 10_000
-    os.close(endless)
 
 
 def test_no_folder_no_chunks(tmp_path: Path) -> None:
@@ -495,26 +472,27 @@ def test_locking_where_locks_do_not_work_is_an_error(monkeypatch: pytest.MonkeyP
 class Waits:
     """In place of a `Waiter`: something happens at the second wait."""
 
-    def __init__(self, happens: Callable[[Happened], None]) -> None:
+    def __init__(self, happens: Callable[[Waits], None]) -> None:
         self.happens, self.times = happens, 0
+        self.ready: list[int] = []
+        self.told_to_end = False
 
-    def wait(self, until_us: int) -> Happened:
+    def wait(self, until_us: int) -> list[int]:
         self.times += 1
-        happened = Happened()
         if self.times == 2:
-            self.happens(happened)
+            self.happens(self)
         assert self.times < 5
-        return happened
+        return self.ready
 
 
-def arm_with_a_busy_slot(tmp_path: Path, happens: Callable[[Happened, int], None], arm_by_us: int) -> tuple[Armed, int]:
+def arm_with_a_busy_slot(tmp_path: Path, happens: Callable[[Waits, int], None], arm_by_us: int) -> tuple[Armed, int]:
     sent = order(["/bin/true"])
     sent.slot_lock, sent.folder, sent.arm_by_us = str(tmp_path / "slot"), str(tmp_path / "run"), arm_by_us
     sent.arming_file, sent.mailbox = str(tmp_path / "run" / "n.arming"), str(tmp_path / "run" / "n.stop")
     sent.header = b'{"nonce":"n"'
     busy = try_lock(sent.slot_lock, create=True)
     assert busy is not None
-    waits = Waits(lambda happened: happens(happened, busy))
+    waits = Waits(lambda waits: happens(waits, busy))
     return arm(sent, 99, waits), waits.times  # type: ignore[arg-type]
 
 
@@ -533,10 +511,10 @@ def test_a_slot_lock_is_not_waited_for_beyond_the_arm_deadline(tmp_path: Path) -
 
 def test_who_waits_for_a_slot_lock_hears_that_it_is_taken_back_or_told_to_end(tmp_path: Path) -> None:
     with pytest.raises(TakenBack):
-        arm_with_a_busy_slot(tmp_path, lambda happened, _: happened.descriptors.add(99), boot_us() + 10**9)
+        arm_with_a_busy_slot(tmp_path, lambda waits, _: waits.ready.append(99), boot_us() + 10**9)
     (tmp_path / "slot").unlink()
     with pytest.raises(NotArmed, match="told to end") as caught:
-        arm_with_a_busy_slot(tmp_path, lambda happened, _: happened.signals.add(15), boot_us() + 10**9)
+        arm_with_a_busy_slot(tmp_path, lambda waits, _: setattr(waits, "told_to_end", True), boot_us() + 10**9)
     assert not caught.value.busy
     assert not (tmp_path / "run").exists()
 

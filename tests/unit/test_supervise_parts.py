@@ -14,11 +14,12 @@ import pytest
 
 from fsm.realtime import SystemClock, read_boot_id
 from fsm.supervise import survivors
-from fsm.supervise.child import Plan, start
+from fsm.supervise.child import start
 from fsm.supervise.events import END, READ, Events
 from fsm.supervise.handshake import make_order
 from fsm.supervise.locks import try_lock
 from fsm.supervise.processes import Stat, all_pids, is_alive, open_process, own_start, send_signal, stat_of, ticks
+from fsm.supervise.sent import SentOrder
 from fsm.supervise.survivors import Target, scan
 from fsm.supervise.waiting import SIGNALS, Waiter, boot_us
 
@@ -109,11 +110,11 @@ def test_a_wait_is_over_at_its_time_and_not_before() -> None:
     source = (
         "for delay in (0, 1_500, 150_000, 230_000, -5):\n"
         "    until = boot_us() + delay\n"
-        "    happened = waiter.wait(until)\n"
-        "    print(boot_us() >= until, happened.signals, happened.descriptors)\n"
-        "print(waiter.wait(boot_us() - 1).signals)"
+        "    ready = waiter.wait(until)\n"
+        "    print(boot_us() >= until, set(waiter.signals), ready)\n"
+        "print(waiter.wait(boot_us() - 1))"
     )
-    assert waits_in_a_child(source).splitlines() == ["True set() set()"] * 5 + ["set()"]
+    assert waits_in_a_child(source).splitlines() == ["True set() []"] * 5 + ["[]"]
 
 
 def test_signals_and_descriptors_are_heard_also_when_it_is_late() -> None:
@@ -123,12 +124,12 @@ def test_signals_and_descriptors_are_heard_also_when_it_is_late() -> None:
         "    os.kill(os.getpid(), signal.SIGUSR1); os.kill(os.getpid(), signal.SIGTERM); os.write(write, b'x')\n"
         "    seen, fds = set(), set()\n"
         "    while len(seen) < 2 or not fds:\n"
-        "        happened = waiter.wait(until); seen |= happened.signals; fds |= happened.descriptors\n"
+        "        fds |= set(waiter.wait(until)); seen |= waiter.signals\n"
         "    print(sorted(map(int, seen)), fds == {read}); os.read(read, 1)\n"
         "    waiter.wait(boot_us() + 300_000)\n"  # long enough for the timer to be used from here on
-        "waiter.remove(read); os.write(write, b'x'); print(waiter.wait(boot_us() + 1000).descriptors)"
+        "waiter.remove(read); os.write(write, b'x'); print(waiter.wait(boot_us() + 1000))"
     )
-    assert waits_in_a_child(source).splitlines() == ["[10, 15] True"] * 2 + ["set()"]
+    assert waits_in_a_child(source).splitlines() == ["[10, 15] True"] * 2 + ["[]"]
 
 
 def test_a_forked_process_hears_its_own_signals_through_an_inherited_descriptor() -> None:
@@ -136,8 +137,8 @@ def test_a_forked_process_hears_its_own_signals_through_an_inherited_descriptor(
         "pid = os.fork()\n"
         "if pid == 0:\n"
         "    os.kill(os.getpid(), signal.SIGUSR1)\n"
-        "    os._exit(0 if waiter.wait(boot_us() + 10**7).signals == {signal.SIGUSR1} else 1)\n"
-        "print(os.waitpid(pid, 0)[1], waiter.wait(boot_us() + 10**7).signals == {signal.SIGCHLD})"
+        "    waiter.wait(boot_us() + 10**7); os._exit(0 if waiter.signals == {signal.SIGUSR1} else 1)\n"
+        "waiter.wait(boot_us() + 10**7); print(os.waitpid(pid, 0)[1], waiter.signals == {signal.SIGCHLD})"
     )
     assert waits_in_a_child(source) == "0 True"
 
@@ -343,7 +344,8 @@ def test_a_child_that_is_not_yet_the_command_does_not_hold_the_life_lock(tmp_pat
             os.read(waits, 1)
             return iter(())
 
-    started = start(Plan(["true"], ["/bin/true"], OnTheWay(), None), slot, [life], None)
+    sent = SentOrder(b"n", b"", "", "", "", "", "", ["true"], ["/bin/true"], OnTheWay(), None, 1, 1, 1, None)
+    pid, output, failed = start(sent, slot, life, None)
     assert os.read(reached, 1) == b"x"
     os.close(life)
     os.close(slot)
@@ -351,10 +353,10 @@ def test_a_child_that_is_not_yet_the_command_does_not_hold_the_life_lock(tmp_pat
     assert alone is not None
     assert try_lock(str(tmp_path / "slot"), shared=True) is None, "the slot is the command's"
     os.write(go_on, b"x")
-    assert os.waitstatus_to_exitcode(os.waitpid(started.pid, 0)[1]) == 0
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     free = try_lock(str(tmp_path / "slot"), shared=True)
     assert free is not None
-    for fd in (alone, free, started.output, started.failed, *pipes[0], *pipes[1]):
+    for fd in (alone, free, output, failed, *pipes[0], *pipes[1]):
         os.close(fd)
 
 

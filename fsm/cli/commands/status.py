@@ -11,10 +11,12 @@ from fsm.cli.context import Session
 from fsm.cli.due import upcoming
 from fsm.cli.group import Command
 from fsm.cli.runjson import Json, instant
+from fsm.cli.tables import plain
 from fsm.cli.times import relative, span, stamp
 from fsm.cli.words import about_size
 from fsm.client.settings import max_running
 from fsm.instants import Instant
+from fsm.journal.sqlite import SqliteJournal
 from fsm.model.run import Run
 from fsm.model.states import OPEN, State
 from fsm.ports import JobSummary, RunQuery
@@ -48,6 +50,7 @@ class _Found:
         self.max_running = max_running(journal)
         self.last_entry, self.epoch = journal.last_id(), journal.epoch()
         self.journal_bytes = _size(session.folder_path)
+        self.damage = journal.unsound() if isinstance(journal, SqliteJournal) else []
 
     def next(self) -> tuple[Instant, str] | None:
         """The next due time of a job that is not paused."""
@@ -85,6 +88,7 @@ class _Found:
             "journal_bytes": self.journal_bytes,
             "last_entry": self.last_entry,
             "epoch": self.epoch,
+            "damage": self.damage,
         }
 
     def as_text(self, now: Instant) -> str:
@@ -101,6 +105,8 @@ class _Found:
             "Journal": f"{self.last_entry} entries, {about_size(self.journal_bytes)}",
             "Data folder": self.folder + ("" if os.path.isdir(self.folder) else " (it does not exist yet)"),
         }
+        if self.damage:
+            lines["Damage"] = f"{plain(self.damage[0])}; see: cronfsm doctor"
         return "\n".join(f"{name:<12} {text}" for name, text in lines.items())
 
     def _scheduler(self, now: Instant) -> str:

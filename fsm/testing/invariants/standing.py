@@ -160,7 +160,7 @@ def there_is_room_for_all_that_run(now: Standing) -> Iterator[str]:
     """No more runs hold a slot at once than `max_running` allows."""
     held = [stream.job for stream in now.witness.streams.values() if stream.slot is not None]
     most = now.witness.max_running
-    if most is not None and len(held) > max(most, now.witness.held_at_change):
+    if most is not None and len(held) > max(most, now.witness.used_at_change):
         yield f"{len(held)} runs hold a slot, and {most} may: {', '.join(held)}"
 
 

@@ -40,9 +40,8 @@ def install(tickets: Tickets) -> None:
 
 
 def install_marks(tickets: Tickets) -> None:
-    """Places that no kill aims at, and that a test may want a scheduler to come by."""
+    """Places that no kill aims at, and where a test may want to halt a scheduler."""
     tickets.before(examine, "read_contents", "looking")
-    tickets.before(Starter, "arm_failed", "busy", lambda _, arguments: arguments[1].busy)
 
 
 def install_in_fork_server(folder: str, said: str, without: list[str]) -> None:

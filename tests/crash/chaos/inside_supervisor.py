@@ -28,7 +28,6 @@ def install(folder: str, said: str, without: list[str]) -> None:
     tickets.after(ArmingFile, "__init__", "half_filed")
     tickets.after(arming, "_make_files", "filed")
     tickets.after(supervisor._Supervisor, "_say_armed", "armed_said")
-    tickets.before(supervisor._Supervisor, "_hear", "told")
     tickets.after(mailbox, "begin", "marked", lambda result, _: result[0])
     tickets.after(child, "start", "forked")
     tickets.after(ArmingFile, "command", "command_noted")

@@ -49,11 +49,11 @@ Said = dict[str, Any]
 
 
 def until(what: Callable[[], T | None], why: str, within_s: float = WITHIN_S) -> T:
-    """Ask until there is an answer that is neither None nor False."""
+    """Ask until there is an answer that says something: not None, not False, not empty."""
     give_up = time.monotonic() + within_s
     while True:
         answer = what()
-        if answer is not None and answer is not False:
+        if answer:
             return answer
         assert time.monotonic() < give_up, f"it never came: {why}"
         time.sleep(_POLL_S)
@@ -281,6 +281,11 @@ class Stand:
     def run(self, run: str) -> Run:
         with self.journal() as journal:
             return Engine(journal).find(run)
+
+    def last_number(self, job: str) -> int:
+        """The last number that was given or taken."""
+        with self.journal() as journal:
+            return journal.state(job).last_number
 
     def entries(self, job: str | None = None) -> list[Entry]:
         with self.journal() as journal:

@@ -124,6 +124,15 @@ def _backstop(tickets: Tickets) -> None:
     Watcher._end_overdue = end_overdue  # type: ignore[method-assign, assignment]
 
 
+def _search(tickets: Tickets) -> None:
+    """What a dead supervisor left is not looked for, and its slot stays held."""
+
+    def search(self: ProcessLauncher, execution: Execution) -> None:
+        return None
+
+    ProcessLauncher.search = search  # type: ignore[method-assign]
+
+
 def _search_by_cookie(tickets: Tickets) -> None:
     """Survivors are known by their session and by the slot lock only."""
 
@@ -174,6 +183,7 @@ RULES: dict[str, Callable[[Tickets], None]] = {
     "all_slots": _all_slots,
     "mute_killed": _mute_killed,
     "backstop": _backstop,
+    "search": _search,
     "search_by_cookie": _search_by_cookie,
     "free_proves_nothing": _free_proves_nothing,
     "strangers": _strangers,
