@@ -28,7 +28,8 @@ from fsm.model.run import Arming
 from fsm.model.states import State
 from fsm.ports import RunQuery
 from fsm.realtime import SystemClock
-from fsm.scheduler.core import Scheduler, Who
+from fsm.scheduler.core import Scheduler
+from fsm.scheduler.presence import Who
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.launcher import ProcessLauncher
 

@@ -202,8 +202,9 @@ class Launcher(Protocol):
         """Kill a supervisor that is alive and mute. Its command loses its parent and dies with it, where it can."""
         ...
 
-    def numbers(self) -> Mapping[str, int]:
-        """For every job that has left something: the highest number of a run that did, known to the journal or not."""
+    def numbers(self, above: Mapping[str, int]) -> Mapping[str, Sequence[int]]:
+        """For every job: the numbers of runs that have left something and are above the one given (0 for a job that
+        is not among them). Jobs without any are left out."""
         ...
 
     def armings(self, job: str, number: int) -> Sequence[Execution]:

@@ -47,7 +47,7 @@ def _newest(store: Store) -> Iterator[str]:
     above: int | None = None
     found: list[str] = []
     epoch = reads.number(store, "epoch")
-    for row in store.execute(_SQL["newest"], (NEWEST,)):
+    for row in store.execute(_SQL["newest"], (NEWEST,)).fetchall():  # the loop asks more of the one cursor
         where = f"entry {row[2]} of {row[1]} (id {row[0]})"
         try:
             entry = entry_from_row(row)

@@ -47,7 +47,7 @@ class Pages:
             log_start = self._log.read(_WAL_HEADER)
         file_start = os.pread(file.fileno(), 100, 0)
         self.size = header_page_size(file_start) or header_page_size(log_start) or PAGE_SIZE
-        reserved = file_start[20] if file_start[:16] == MAGIC else 0
+        reserved = file_start[20] if header_page_size(file_start) and len(file_start) == 100 else 0
         self.usable = self.size - reserved if reserved < 100 else self.size
         self._in_file = -(-os.fstat(file.fileno()).st_size // self.size)
         if self._log is not None and header_page_size(log_start) == self.size:

@@ -61,11 +61,14 @@ class Store:
         if self.read_only and not os.path.isfile(self.path):
             raise JournalUnusable(self.path, "there is no such file")
         connection: apsw.Connection | None = None
+        found = _inode(self.path)
         try:
             connection = self.connection = self._connect()
             self.execute = connection.cursor().execute
             self._check()
             self._files = self._identity()
+            if found not in (None, self._files[0]):  # it waited for a lock on a file that has another name by now
+                raise JournalUnusable(self.path, "it was replaced while it was being opened", "try again")
         except apsw.Error as error:
             told = 0 if connection is None else self.last_errno()
             _close(connection)

@@ -20,7 +20,7 @@ import apsw
 from fsm.errors import JournalBusy, JournalFull, JournalUnusable
 from fsm.instants import SECOND
 from fsm.journal.carve import COLUMNS, Row, carve
-from fsm.journal.pages import Pages
+from fsm.journal.pages import MAGIC, Pages
 from fsm.journal.salvage import make_durable
 from fsm.journal.sqlite_trouble import lock_holder
 
@@ -45,7 +45,7 @@ class Held:
 
     def __enter__(self) -> Held:
         try:
-            self._file = open(self.path, "rb")  # closing it drops SQLite's locks: it comes last
+            self._file = open(self.path, "r+b")  # closing it drops SQLite's locks: it comes last
         except OSError as error:
             raise JournalUnusable(self.path, error.strerror or "it cannot be opened") from error
         self._connection: apsw.Connection | None = None
@@ -132,6 +132,9 @@ class Held:
             with suppress(FileNotFoundError):
                 os.unlink(self.path + suffix)
         os.replace(new, self.path)
+        # Who has opened the old file and waits for its lock would next open the new one's log, for logs are known by
+        # name. So nothing may be left of the old file that can be taken for a database; its copy is kept elsewhere.
+        os.pwrite(self._file.fileno(), bytes(len(MAGIC)), 0)
         make_durable(self.path)
 
 

@@ -7,18 +7,17 @@ from collections.abc import Callable, Iterable
 from attrs import frozen
 
 from fsm.engine.due import ticking
-from fsm.errors import Conflict, Fenced, StoreError
+from fsm.errors import Fenced, StoreError
 from fsm.instants import MINUTE, SECOND, Duration, Instant, Moment
 from fsm.model.commands import Go, QueueTimeout, Start, Ticks
-from fsm.model.entries import Draft, SchedulerAlive, SchedulerDown, SchedulerUp
 from fsm.model.facts import Armed, ArmFailed, Changed, Fact
-from fsm.model.job import SCHEDULER_STREAM
 from fsm.model.states import Actor, State
 from fsm.model.stream import JobState
 from fsm.planning.refusals import WRITE_EVERY
-from fsm.ports import Append, Clock, Journal, Launcher, Publisher
+from fsm.ports import Clock, Journal, Launcher, Publisher
 from fsm.scheduler.alarms import Alarms
-from fsm.scheduler.book import MAX_TRIES, Book, Foreign, Intent
+from fsm.scheduler.book import Book, Foreign, Intent
+from fsm.scheduler.presence import Presence, Who
 from fsm.scheduler.starter import Starter
 from fsm.scheduler.strangers import Strangers
 from fsm.scheduler.watcher import Watcher
@@ -45,14 +44,6 @@ class Wake:
     boot: int | None
 
 
-@frozen(slots=True)
-class Who:
-    """What a scheduler says of itself in the journal."""
-
-    pid: int
-    version: str
-
-
 class Scheduler:
     """Drives every run of one journal through its life, under one epoch.
 
@@ -72,7 +63,8 @@ class Scheduler:
         max_running: int = 8,
     ) -> None:
         self.journal, self.clock, self.launcher, self.publisher = journal, clock, launcher, publisher
-        self._nonce, self._who, self._max_running = nonce, who, max_running
+        self._nonce, self._max_running = nonce, max_running
+        self._presence = Presence(journal, who)
         self.trouble: StoreError | None = None
         self._due = Alarms()
         self._deadlines = Alarms()
@@ -84,17 +76,14 @@ class Scheduler:
     def begin(self) -> None:
         """A new epoch; every open run and every held slot is held against its evidence; due times are read."""
         now = self.clock.now()
-        epoch = self.journal.epoch() + 1
-        self.book = Book(self.journal, self.publisher, epoch, self._max_running)
-        self._append(SchedulerUp(epoch, self._who.pid, now.boot_id, self._who.version, self._max_running), now)
-        self.book.cursor = self.journal.last_id()
-        self.strangers = Strangers(self.launcher, self.book)
+        self.strangers = Strangers(self.launcher, self.journal)
+        self._presence.up(now, self._max_running, self.strangers.find())
+        self.book = Book(self.journal, self.publisher, self._presence.epoch, self._max_running)
         self.starter = Starter(self.launcher, self.book, self.strangers, self._nonce)
         self.watcher = Watcher(self.launcher, self.book, self.clock.now)
         self._alive_at, self._sweep_at = now.boot + ALIVE_EVERY, now.boot + SWEEP_EVERY
         self._settle_by = now.boot + SETTLE_WITHIN
         self._due.fill(dict(self.journal.due_times()))
-        self._again += self.strangers.find()
         self.strangers.examine_all(now)
         for job in self.journal.busy_jobs():
             self._follow(job, now)
@@ -248,23 +237,12 @@ class Scheduler:
 
     def _say_alive(self, now: Moment) -> None:
         try:
-            self._append(SchedulerAlive(self.book.epoch), now)
+            self._presence.alive(now)
         except StoreError as trouble:
             self._in_trouble(trouble)
         else:
             self.trouble, self._retry_at = None, None
             self._alive_at = now.boot + ALIVE_EVERY
-
-    def _append(self, body: SchedulerUp | SchedulerAlive | SchedulerDown, now: Moment) -> None:
-        draft = Draft(SCHEDULER_STREAM, now.utc, Actor.SCHEDULER, None, body)
-        for _ in range(MAX_TRIES):
-            try:
-                state = self.journal.state(SCHEDULER_STREAM)
-                self.journal.append([Append(state, (draft,))], epoch=self.book.epoch)
-            except Conflict:
-                continue  # a client has changed a setting, which stands in the same stream
-            return
-        raise StoreError(f"lost {MAX_TRIES} races in a row for the stream of the schedulers")
 
     def _wake(self, now: Moment) -> Wake:
         boots = [self._sweep_at]
@@ -293,7 +271,7 @@ class Scheduler:
         flush = [Intent(job, Ticks(flush=True)) for job in list(self.book.deferred)]
         try:
             self.book.settle(flush, self.clock.now)
-            self._append(SchedulerDown(self.book.epoch, reason), self.clock.now())
+            self._presence.down(self.clock.now(), reason)
         except StoreError as trouble:
             self.trouble = trouble
         finally:

@@ -24,9 +24,10 @@ from fsm.journal.sqlite import SqliteJournal
 from fsm.model.events import LifecycleEvent
 from fsm.model.states import Actor
 from fsm.realtime import SystemClock, this_process
-from fsm.scheduler.core import Scheduler, Who
+from fsm.scheduler.core import Scheduler
 from fsm.scheduler.lock import SchedulerLock, take_over
 from fsm.scheduler.loop import Loop
+from fsm.scheduler.presence import Who
 from fsm.scheduler.publish import Broadcast, Courier
 from fsm.scheduler.systemd import Notifier, deadly_kill_mode
 from fsm.supervise.folder import DataFolder

@@ -8,11 +8,9 @@ them but that their numbers are taken, for nobody knows what they were.
 from __future__ import annotations
 
 from fsm.instants import SECOND, Duration, Moment
-from fsm.model.commands import TakeNumbers
 from fsm.model.facts import Changed, Execution, Searched
-from fsm.model.states import Actor, State
-from fsm.ports import Examination, Launcher
-from fsm.scheduler.book import Book, Intent
+from fsm.model.states import State
+from fsm.ports import Examination, Journal, Launcher
 
 SEARCH_AGAIN = Duration(30 * SECOND)
 """As for a run that is known: what could not be ended may end by itself, or be ended by hand."""
@@ -21,36 +19,25 @@ SEARCH_AGAIN = Duration(30 * SECOND)
 class Strangers:
     """Found once, when the scheduler begins; watched until nothing of them is alive."""
 
-    def __init__(self, launcher: Launcher, book: Book) -> None:
-        self.launcher, self.book = launcher, book
+    def __init__(self, launcher: Launcher, journal: Journal) -> None:
+        self.launcher, self.journal = launcher, journal
         self._alive: dict[str, Execution] = {}  # nonce -> execution
         self._kept: dict[str, Examination] = {}  # nonce -> life lock of a dead one, until its search is over
         self._again: dict[str, int] = {}  # nonce -> boot time of its next search
         self.hindered: dict[str, str] = {}  # job -> what of a stranger is in the way
 
-    def find(self) -> list[Intent]:
-        """Look for them. Returns what takes their numbers; call `examine_all` afterwards."""
-        intents: list[Intent] = []
-        known = self.book.journal.last_numbers()
-        for job, highest in self.launcher.numbers().items():
-            last = known.get(job, 0)
-            for number in range(last + 1, highest + 1) if highest > last else ():
+    def find(self) -> dict[str, int]:
+        """Look for them. Returns the numbers that are taken by runs the journal does not know: the highest, by job."""
+        taken: dict[str, int] = {}
+        for job, numbers in self.launcher.numbers(self.journal.last_numbers()).items():
+            taken[job] = max(numbers)
+            for number in numbers:
                 self._remember(job, number)
-            if highest > last:
-                intents.append(Intent(job, TakeNumbers(highest), Actor.RECOVERY))
-        for job in self.book.journal.busy_jobs():
-            for run in self.book.state(job).runs:
+        for job in self.journal.busy_jobs():
+            for run in self.journal.state(job).runs:
                 if run.state is State.QUEUED:  # an arming of it may have been started in a journal that is gone
                     self._remember(job, run.number)
-        for execution in self.launcher.living():
-            # its number may be taken already: by a scheduler that ended since, or by a client that asked for a run
-            if not self._known(execution):
-                self._add(execution)
-        return intents
-
-    def _known(self, execution: Execution) -> bool:
-        run = self.book.journal.run(execution.job, execution.number)
-        return run is not None and run.arming is not None and run.arming.nonce == execution.arming.nonce
+        return taken
 
     def _remember(self, job: str, number: int) -> None:
         for execution in self.launcher.armings(job, number):

@@ -49,7 +49,7 @@ def arm(order: SentOrder, go: int, waiter: Waiter) -> Armed:
     except (OSError, ValueError) as error:
         os.close(slot)  # before anybody is told: the next arming may come at once
         why = error.strerror if isinstance(error, OSError) else str(error)
-        raise NotArmed(f"cannot make the run's files: {why} ({order.folder})") from error
+        raise NotArmed(f"cannot make the run's files: {why} ({order.folder.decode('utf-8', 'replace')})") from error
 
 
 def _take_slot(order: SentOrder, go: int, waiter: Waiter) -> int:
@@ -59,7 +59,7 @@ def _take_slot(order: SentOrder, go: int, waiter: Waiter) -> int:
         try:
             slot = try_lock(order.slot_lock, create=True)
         except OSError as error:
-            raise NotArmed(f"cannot use the slot lock {order.slot_lock}: {error.strerror}") from error
+            raise NotArmed(f"cannot use the slot lock: {error.strerror}") from error
         if slot is not None:
             return slot
         now = boot_us()
@@ -100,7 +100,7 @@ def _make_files(order: SentOrder, slot: int) -> Armed:
     return Armed(slot, file, pid_start, cgroup)
 
 
-def _make_folder(path: str) -> bool:
+def _make_folder(path: bytes) -> bool:
     """Make the run's folder; True where more than that one had to be made."""
     try:
         os.mkdir(path, 0o700)
@@ -114,7 +114,7 @@ def _make_folder(path: str) -> bool:
     return False
 
 
-def _sync_folders(folder: str, levels: int) -> None:
+def _sync_folders(folder: bytes, levels: int) -> None:
     """A new file is safe once the folder that names it is, up to one that was there before: run, job, runs/."""
     for _ in range(levels):
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -129,7 +129,7 @@ class ArmingFile:
 
     __slots__ = ("fd",)
 
-    def __init__(self, path: str, header: bytes) -> None:
+    def __init__(self, path: str | bytes, header: bytes) -> None:
         """Make the file, take the life lock, fill it in full. Raises OSError (no room, exists already, …).
 
         It is durable only once the caller has synced it and its folders.

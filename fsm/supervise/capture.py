@@ -16,13 +16,13 @@ _PREFIX = "out."
 class Capture:
     """Keeps output in chunks in `folder`. `total` counts all that came, `dropped` what no file would take."""
 
-    def __init__(self, folder: str, limit: int) -> None:
+    def __init__(self, folder: str | bytes, limit: int) -> None:
         self.total = self.dropped = 0
-        self._folder = folder
+        self._folder = os.fsencode(folder)
         self._head, self._tail = max(1, limit // 2), max(1, limit // 4)
         self._file: int | None = None
         self._room = 0
-        self._chunks: list[str] = []  # the tail chunks that are there, oldest first
+        self._chunks: list[bytes] = []  # the tail chunks that are there, oldest first
 
     def keep(self, output: bytes) -> None:
         """Take what came next."""
@@ -49,7 +49,7 @@ class Capture:
 
     def _next_chunk(self) -> bool:
         self._close_chunk()
-        path = os.path.join(self._folder, f"{_PREFIX}{self.total}")
+        path = os.path.join(self._folder, b"%b%d" % (_PREFIX.encode(), self.total))
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             self._file = os.open(path, flags, 0o600)

@@ -97,11 +97,12 @@ def _exec(order: SentOrder) -> int:
 def why_not_started(message: bytes, order: SentOrder) -> str:
     """The sentence for what a child wrote before it gave up."""
     number = int(message[1:] or b"5")
-    program = order.argv[0]
+    program = order.argv[0].decode("utf-8", "replace")
     if message[:1] == _AT_FOLDER:
+        folder = (order.cwd or b"").decode("utf-8", "replace")
         if number == errno.ENOENT:
-            return f"no such directory: {order.cwd}"
-        return f"cannot change to directory {order.cwd}: {os.strerror(number)}"
+            return f"no such directory: {folder}"
+        return f"cannot change to directory {folder}: {os.strerror(number)}"
     if message[:1] != _AT_PROGRAM:
         return f"cannot start {program}: {os.strerror(number)}"
     if number == errno.ENOENT:
@@ -115,7 +116,7 @@ def why_not_started(message: bytes, order: SentOrder) -> str:
     return f"cannot execute {program}: {os.strerror(number)}"
 
 
-def _is_folder(path: str) -> bool:
+def _is_folder(path: bytes) -> bool:
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)
     except OSError:

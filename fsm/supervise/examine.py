@@ -52,18 +52,24 @@ def look(folder: DataFolder, execution: Execution, boot_id: str) -> Look:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except (FileNotFoundError, NotADirectoryError):
-        return Look(Finding(alive=False), None)
+        return _without_file(execution, boot_id)
     try:
         held = not lock_open_file(fd, shared=True)
         if not held and not names_file(fd, path):
-            os.close(fd)  # removed meanwhile, so nobody can be holding it either
-            return Look(Finding(alive=False), None)
+            os.close(fd)  # removed meanwhile, so the lock says nothing
+            return _without_file(execution, boot_id)
         if held and arming.boot_id == boot_id:
             return _alive(execution, fd)
         return _gone(execution, fd)
     except BaseException:
         os.close(fd)
         raise
+
+
+def _without_file(execution: Execution, boot_id: str) -> Look:
+    """Somebody removed it. Its supervisor, if it is there, goes on and cannot report; its end is still an event."""
+    arming = execution.arming
+    return Look(Finding(arming.boot_id == boot_id and is_alive(arming.pid, arming.pid_start)), None)
 
 
 def _alive(execution: Execution, fd: int) -> Look:

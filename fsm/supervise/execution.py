@@ -108,10 +108,11 @@ class Execution:
                 self._executed()
             elif fd == self._output:
                 self._take_output(_READS_AT_ONCE)
-        if signal.SIGCHLD in waiter.signals or self._more:
+        overdue = self._verdict is None and boot_us() >= self._run_by_us
+        if overdue or self._more or signal.SIGCHLD in waiter.signals:
             self._collect()
         if self._verdict is None:
-            if self._status is not None or waiter.signals or boot_us() >= self._run_by_us:
+            if overdue or waiter.signals or self._status is not None:
                 self._judge()
         elif boot_us() >= self._kill_at_us and not self._empty:
             self._kill()

@@ -80,14 +80,14 @@ def make_order(
     return SentOrder(
         nonce=order.nonce.encode("ascii"),
         header=json.dumps(header, separators=(",", ":")).encode("ascii")[:-1],
-        folder=folder.run_folder(order.job, order.number),
-        arming_file=folder.arming_file(order.job, order.number, order.nonce),
-        mailbox=folder.mailbox(order.job, order.number, order.nonce),
-        slot_lock=folder.slot_lock(order.job),
-        poke=folder.poke,
-        argv=argv,
+        folder=os.fsencode(folder.run_folder(order.job, order.number)),
+        arming_file=os.fsencode(folder.arming_file(order.job, order.number, order.nonce)),
+        mailbox=os.fsencode(folder.mailbox(order.job, order.number, order.nonce)),
+        slot_lock=os.fsencode(folder.slot_lock(order.job)),
+        poke=os.fsencode(folder.poke),
+        argv=[os.fsencode(word) for word in argv],
         programs=_programs(argv[0], next((text for name, text in order.env if name == "PATH"), path)),
-        env=[
+        env=_encoded(
             *order.env,
             ("CRONFSM_RUN_ID", order.run_id),
             ("CRONFSM_RUN_TOKEN", token),
@@ -96,8 +96,8 @@ def make_order(
             ("CRONFSM_SCHEDULED_FOR", scheduled_for),
             ("CRONFSM_SESSION_KEY", order.session_key),
             ("CRONFSM_HOME", folder.path),  # so that a command that calls cronfsm means this scheduler
-        ],
-        cwd=order.cwd,
+        ),
+        cwd=None if order.cwd is None else os.fsencode(order.cwd),
         grace_us=order.grace_us,
         output_limit=order.output_limit,
         arm_by_us=order.arm_by.boot,
@@ -113,8 +113,12 @@ def _argv(order: Order) -> list[str]:
     raise ValueError(f"job {order.job} has no command: there is nothing to execute")
 
 
-def _programs(program: str, path: str | None) -> list[str]:
+def _programs(program: str, path: str | None) -> list[bytes]:
     """Where to look for it, as execvp(3) does."""
     if "/" in program:
-        return [program]
-    return [os.path.join(folder or ".", program) for folder in (path or _DEFAULT_PATH).split(":")]
+        return [os.fsencode(program)]
+    return [os.fsencode(os.path.join(folder or ".", program)) for folder in (path or _DEFAULT_PATH).split(":")]
+
+
+def _encoded(*pairs: tuple[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(os.fsencode(name), os.fsencode(text)) for name, text in pairs]

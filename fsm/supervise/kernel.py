@@ -15,6 +15,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 # Looked up once, before a fork: ctypes makes an object of each at its first use.
 _prctl, _timerfd_create, _timerfd_settime = _libc.prctl, _libc.timerfd_create, _libc.timerfd_settime
 _LONG = ctypes.sizeof(ctypes.c_long)
+_LONGEST: int = (1 << (8 * _LONG - 1)) - 1
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
 _CLOCK_REALTIME, _CLOCK_BOOTTIME = 0, 7
@@ -68,7 +69,7 @@ def signal_descriptor(signals: Iterable[int]) -> int:
 def _timer_spec(at_us: int) -> bytes:
     """A struct itimerspec that fires once: four numbers of the width of a long, of which the first two are 0."""
     seconds, rest_us = divmod(at_us, 1_000_000)
-    seconds = min(seconds, 2 ** (8 * _LONG - 1) - 1)  # where a long has 32 bits
+    seconds = min(seconds, _LONGEST)
     return bytes(2 * _LONG) + seconds.to_bytes(_LONG, sys.byteorder) + (rest_us * 1000).to_bytes(_LONG, sys.byteorder)
 
 

@@ -27,7 +27,7 @@ from fsm.supervise.events import READ, Events
 from fsm.supervise.examine import look
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.handshake import make_order
-from fsm.supervise.leftbehind import armings_of, highest_numbers, living
+from fsm.supervise.leftbehind import armings_of, living, numbers_above
 from fsm.supervise.poke import PokeReader
 from fsm.supervise.search import Searcher
 from fsm.supervise.survivors import home_of
@@ -208,9 +208,9 @@ class ProcessLauncher:
         """Search for what is left of it and end it; `Searched` follows. Only when its supervisor is gone."""
         self._searcher.search(execution)
 
-    def numbers(self) -> Mapping[str, int]:
-        """For every job that has left something: the highest number of a run that did."""
-        return highest_numbers(self._folder)
+    def numbers(self, above: Mapping[str, int]) -> Mapping[str, Sequence[int]]:
+        """For every job: the numbers of runs that have left something and are above the one given."""
+        return numbers_above(self._folder, above)
 
     def armings(self, job: str, number: int) -> Sequence[Execution]:
         """Every arming that left something of this run."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fsm.model.facts import Execution
 from fsm.model.run import Arming
@@ -15,10 +15,17 @@ from fsm.supervise.survivors import environment
 _RUN_ID = re.compile(rb"(?:^|\0)CRONFSM_RUN_ID=([^\0]*)/([0-9]{1,18})(?:\0|$)")
 
 
-def highest_numbers(folder: DataFolder) -> Mapping[str, int]:
-    """For every job with a folder of a run: the highest number among them. Costs a listing of each job's folder."""
-    numbers = {job: folder.run_numbers(job) for job in folder.job_folders()}
-    return {job: found[-1] for job, found in numbers.items() if found}
+def numbers_above(folder: DataFolder, above: Mapping[str, int]) -> Mapping[str, Sequence[int]]:
+    """For every job: the numbers that have a folder and are above the one given (0 for a job that is not among them).
+
+    Costs a listing of each job's folder. Jobs without any are left out.
+    """
+    found = {}
+    for job in folder.job_folders():
+        numbers = [number for number in folder.run_numbers(job) if number > above.get(job, 0)]
+        if numbers:
+            found[job] = numbers
+    return found
 
 
 def armings_of(folder: DataFolder, job: str, number: int) -> list[Execution]:

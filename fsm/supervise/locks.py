@@ -16,7 +16,7 @@ _EXCLUSIVE, _SHARED = fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_SH | fcntl.LOCK_
 _REPLACED = 8  # somebody who replaces the file this often in a row has other aims than ours
 
 
-def names_file(fd: int, path: str) -> bool:
+def names_file(fd: int, path: str | bytes) -> bool:
     """Whether `path` still names the file that `fd` has open."""
     try:
         there = os.stat(path, follow_symlinks=False)
@@ -35,7 +35,7 @@ def lock_open_file(fd: int, *, shared: bool = False) -> bool:
     return True
 
 
-def try_lock(path: str, *, shared: bool = False, create: bool = False) -> int | None:
+def try_lock(path: str | bytes, *, shared: bool = False, create: bool = False) -> int | None:
     """A close-on-exec descriptor that holds the lock on `path`, or None while somebody else does.
 
     Closing it lets the lock go. Raises FileNotFoundError where there is no file and `create` is not asked for, OSError

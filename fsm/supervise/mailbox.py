@@ -25,7 +25,7 @@ class Damaged(Exception):
     """The mailbox can't be relied upon: whoever would execute must not."""
 
 
-def create(path: str) -> None:
+def create(path: str | bytes) -> None:
     """Make an empty mailbox. Raises OSError."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -35,7 +35,7 @@ def create(path: str) -> None:
         os.close(fd)
 
 
-def _lock(path: str) -> int | None:
+def _lock(path: str | bytes) -> int | None:
     for attempt in range(_TRIES):
         fd = try_lock(path)
         if fd is not None:
@@ -52,7 +52,7 @@ def _reason(data: bytes) -> str | None:
     return text if text in REASONS else _UNKNOWN
 
 
-def put_stop(path: str, reason: str) -> bool:
+def put_stop(path: str | bytes, reason: str) -> bool:
     """Put a stop in; the first one's reason stays. False while the mailbox is busy. Waits 20 ms at most.
 
     Raises ValueError for what is no reason to stop, FileNotFoundError where there is no mailbox.
@@ -70,7 +70,7 @@ def put_stop(path: str, reason: str) -> bool:
     return True
 
 
-def begin(path: str) -> tuple[bool, str | None]:
+def begin(path: str | bytes) -> tuple[bool, str | None]:
     """The supervisor's step before it executes: (True, None), or (False, reason) if a stop is there.
 
     (False, None) while the mailbox is busy. Raises `Damaged`.
@@ -96,7 +96,7 @@ def begin(path: str) -> tuple[bool, str | None]:
     return True, None
 
 
-def stop_in(path: str) -> str | None:
+def stop_in(path: str | bytes) -> str | None:
     """The reason of the stop that is there, or None. Without the lock: a reason is written at once, and only once."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)

@@ -34,7 +34,7 @@ def send(path: str, message: dict[str, object]) -> Sent:
     return send_line(path, json.dumps(message, separators=(",", ":")).encode("ascii"))
 
 
-def send_line(path: str, line: bytes) -> Sent:
+def send_line(path: str | bytes, line: bytes) -> Sent:
     """The same for a message that is JSON already."""
     line += b"\n"
     if len(line) > MAX_MESSAGE:

@@ -155,7 +155,7 @@ def _note_crash(order: SentOrder | None, error: BaseException) -> None:
         trace = trace.tb_next
     text = ("\n".join(lines) + "\n").encode("utf-8", "replace")
     try:
-        path = order.arming_file.removesuffix(".arming") + ".crash" if order is not None else None
+        path = order.arming_file.removesuffix(b".arming") + b".crash" if order is not None else None
         fd = sys.stderr.fileno() if path is None else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.write(fd, text)
     except (OSError, ValueError):

@@ -95,12 +95,15 @@ class Host:
 
     def _as_process(self, life: Life, act: Callable[[], None]) -> None:
         """Let a scheduler process act; a crash, or the word that it is over, ends it."""
+        life.busy = True
         try:
             act()
         except Crash:
             self._end(life, "the scheduler crashes")
         except Fenced as fenced:
             self._end(life, f"the scheduler ends: {fenced}")
+        finally:
+            life.busy = False
 
     def _end(self, life: Life, why: str) -> None:
         self.world.note(why)

@@ -7,7 +7,7 @@ it is lost when the scheduler dies; the supervisors see their pipes close.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from fsm.instants import SECOND, Deadline
 from fsm.model.facts import (
@@ -177,9 +177,13 @@ class SimLauncher:
         if supervisor is not None and supervisor.alive:
             supervisor.die()
 
-    def numbers(self) -> dict[str, int]:
-        """For every job with a folder of a run: the highest number that has one."""
-        return {job: max(numbers) for job, numbers in self.world.folders.items()}
+    def numbers(self, above: Mapping[str, int]) -> dict[str, list[int]]:
+        """For every job: the numbers of runs that have a folder and are above the one given."""
+        found = {
+            job: sorted(number for number in numbers if number > above.get(job, 0))
+            for job, numbers in self.world.folders.items()
+        }
+        return {job: numbers for job, numbers in found.items() if numbers}
 
     def armings(self, job: str, number: int) -> list[Execution]:
         """Every arming of a run that made its files."""

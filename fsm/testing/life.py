@@ -8,7 +8,8 @@ from fsm.errors import IllegalEntry
 from fsm.instants import Instant
 from fsm.model.events import LifecycleEvent
 from fsm.ports import Appended, Journal
-from fsm.scheduler.core import Scheduler, Wake, Who
+from fsm.scheduler.core import Scheduler, Wake
+from fsm.scheduler.presence import Who
 from fsm.testing.behaviours import Behaviour
 from fsm.testing.interruptions import LAUNCHER_EFFECTS, PUBLISHER_EFFECTS, Interruptions, journal_of
 from fsm.testing.launcher import SimLauncher
@@ -56,7 +57,7 @@ class Life:
             max_running=max_running,
         )
         self.stopped = False  # by SIGSTOP: its pipes stay open, it does nothing
-        self.turning = False
+        self.busy = False  # in the middle of something: what comes meanwhile waits
         self.poked = True
         self.publishes_after = 0
         self.began_t = world.t
@@ -72,7 +73,7 @@ class Life:
     @property
     def wants_turn(self) -> bool:
         """Whether something has happened, or a time has come."""
-        if self.stopped or self.turning:
+        if self.stopped or self.busy:
             return False
         at = self.wakes_at
         return self.poked or self.launcher.has_facts or (at is not None and at <= self.world.t)
@@ -81,7 +82,7 @@ class Life:
     def wakes_at(self) -> int | None:
         """The `t` of its next turn if nothing happens before."""
         wake = self._wake
-        if wake is None or self.stopped or self.turning:
+        if wake is None or self.stopped or self.busy:
             return None
         times = [self.world.boot_time(wake.boot)] if wake.boot is not None else []
         if wake.utc is not None:
@@ -92,12 +93,8 @@ class Life:
         """One turn of its loop."""
         self._count()
         self.poked = False
-        self.turning = True
-        try:
-            self.turned_utc = self.world.utc
-            self._wake = self.scheduler.turn()
-        finally:
-            self.turning = False
+        self.turned_utc = self.world.utc
+        self._wake = self.scheduler.turn()
 
     def _count(self) -> None:
         t, count = self._turns_at

@@ -15,7 +15,7 @@ import pytest
 from attrs import evolve
 from supervise_kit import CLOCK, MINUTE, Bench, in_us, lives, processes_with, python, wait_gone
 
-from fsm.model.facts import Armed, ArmFailed, Changed, Execution, Finding
+from fsm.model.facts import Armed, ArmFailed, Changed, Execution, Finding, StopAnswer
 from fsm.model.run import Arming
 from fsm.model.states import Evidence, Reason
 from fsm.supervise import examine
@@ -279,6 +279,18 @@ def test_a_missing_file_is_gone_without_a_report(bench: Bench) -> None:
     bench.ended(execution)
     shutil.rmtree(bench.path(execution))
     assert bench.look(execution) == Finding(alive=False)
+
+
+def test_files_that_are_removed_under_a_living_supervisor_make_nothing_lost(bench: Bench) -> None:
+    go = bench.root / "go"
+    os.mkfifo(go)
+    execution = bench.started("/bin/sh", "-c", f"read word < {go}")
+    shutil.rmtree(bench.path(execution))
+    assert bench.look(execution) == Finding(alive=True)
+    assert bench.launcher.stop(execution, Reason.CANCELLED) is StopAnswer.BUSY
+    go.write_text("now\n")
+    assert bench.ended(execution) == Finding(alive=False)
+    assert bench.searched(execution).evidence is Evidence.SCAN
 
 
 def test_every_damaged_byte_of_a_report_is_unreadable_or_harmless(bench: Bench) -> None:

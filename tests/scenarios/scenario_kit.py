@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,10 @@ class Stage(Cli):
         for run in self.json("runs", "--limit", "1000"):
             if run["state"] in ("queued", "running") or run["slot"] == "held":
                 self.run("cancel", run["id"])
+        if self.path.exists():
+            for pid in alive(f"CRONFSM_RUN_TOKEN={self.folder.id}-"):  # nothing is, unless the test has failed
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     # ---- what people do and see
 

@@ -116,7 +116,7 @@ class FakeLauncher:
         self.killed.append(execution.arming.nonce)
         self.alive.discard(execution.arming.nonce)
 
-    def numbers(self) -> Mapping[str, int]:
+    def numbers(self, above: Mapping[str, int]) -> Mapping[str, Sequence[int]]:
         return {}
 
     def living(self) -> Sequence[Execution]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import select
 import signal
 import subprocess
@@ -214,8 +215,11 @@ def test_a_callback_may_take_away_another_that_is_due() -> None:
 # ---- what a search takes for the run's
 
 
+TOKEN = f"{secrets.token_hex(8)}-nonce"  # other tests search at the same time
+
+
 def target(**more: object) -> Target:
-    return Target("nonce", "0123456789abcdef-nonce", own_start(), **more)  # type: ignore[arg-type]
+    return Target("nonce", TOKEN, own_start(), **more)  # type: ignore[arg-type]
 
 
 def child(environ: dict[str, str], **more: object) -> subprocess.Popen[bytes]:
@@ -225,10 +229,10 @@ def child(environ: dict[str, str], **more: object) -> subprocess.Popen[bytes]:
 def test_the_cookie_is_taken_whole() -> None:
     wanted = target()
     processes = [
-        child({"CRONFSM_RUN_TOKEN": "0123456789abcdef-nonce"}),
-        child({"A": "1", "CRONFSM_RUN_TOKEN": "0123456789abcdef-nonce2"}),
-        child({"OTHER": "CRONFSM_RUN_TOKEN=0123456789abcdef-nonce"}),
-        child({"XCRONFSM_RUN_TOKEN": "0123456789abcdef-nonce"}),
+        child({"CRONFSM_RUN_TOKEN": TOKEN}),
+        child({"A": "1", "CRONFSM_RUN_TOKEN": TOKEN + "2"}),
+        child({"OTHER": f"CRONFSM_RUN_TOKEN={TOKEN}"}),
+        child({"XCRONFSM_RUN_TOKEN": TOKEN}),
     ]
     try:
         scan([wanted])
@@ -241,7 +245,7 @@ def test_the_cookie_is_taken_whole() -> None:
 
 
 def test_a_session_that_the_run_has_begun_is_its_own() -> None:
-    leader = child({"CRONFSM_RUN_TOKEN": "0123456789abcdef-nonce"}, start_new_session=True)
+    leader = child({"CRONFSM_RUN_TOKEN": TOKEN}, start_new_session=True)
     stranger = child({}, start_new_session=True)
     try:
         wanted = target()
@@ -255,9 +259,9 @@ def test_a_session_that_the_run_has_begun_is_its_own() -> None:
 
 
 def test_nothing_older_than_the_run_is_taken() -> None:
-    process = child({"CRONFSM_RUN_TOKEN": "0123456789abcdef-nonce"})
+    process = child({"CRONFSM_RUN_TOKEN": TOKEN})
     try:
-        later = Target("nonce", "0123456789abcdef-nonce", own_start() + 10**6)
+        later = Target("nonce", TOKEN, own_start() + 10**6)
         scan([later])
         assert later.found == {}
     finally:
@@ -338,13 +342,13 @@ def test_a_child_that_is_not_yet_the_command_does_not_hold_the_life_lock(tmp_pat
     pipes = [os.pipe() for _ in range(2)]
     (reached, says), (waits, go_on) = pipes
 
-    class OnTheWay(list[tuple[str, str]]):
-        def __iter__(self) -> Iterator[tuple[str, str]]:
+    class OnTheWay(list[tuple[bytes, bytes]]):
+        def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
             os.write(says, b"x")
             os.read(waits, 1)
             return iter(())
 
-    sent = SentOrder(b"n", b"", "", "", "", "", "", ["true"], ["/bin/true"], OnTheWay(), None, 1, 1, 1, None)
+    sent = SentOrder(b"n", b"", b"", b"", b"", b"", b"", [b"true"], [b"/bin/true"], OnTheWay(), None, 1, 1, 1, None)
     pid, output, failed = start(sent, slot, life, None)
     assert os.read(reached, 1) == b"x"
     os.close(life)
@@ -368,13 +372,13 @@ def test_programs_are_looked_for_along_the_path_that_counts(tmp_path: Path) -> N
     folder = DataFolder(tmp_path / "data")
     folder.create()
 
-    def programs(command: str, env: tuple[tuple[str, str], ...], path: str | None) -> list[str]:
+    def programs(command: str, env: tuple[tuple[str, str], ...], path: str | None) -> list[bytes]:
         deadline = Deadline.after(SystemClock().now(), 10**6)
         order = Order("j", 1, "n", 1, None, "k", (command,), None, env, None, 1, 1024, deadline)  # type: ignore[arg-type]
         return make_order(folder, order, "boot", path=path, cgroup_parent=None, home="h").programs
 
-    assert programs("x", (), "/a:/b") == ["/a/x", "/b/x"]
-    assert programs("x", (("PATH", "/c"),), "/a:/b") == ["/c/x"]
-    assert programs("x", (), "/a::/b") == ["/a/x", "./x", "/b/x"]
-    assert programs("x", (), None) == ["/usr/local/bin/x", "/usr/bin/x", "/bin/x"]
-    assert programs("./x", (), "/a") == ["./x"]
+    assert programs("x", (), "/a:/b") == [b"/a/x", b"/b/x"]
+    assert programs("x", (("PATH", "/c"),), "/a:/b") == [b"/c/x"]
+    assert programs("x", (), "/a::/b") == [b"/a/x", b"./x", b"/b/x"]
+    assert programs("x", (), None) == [b"/usr/local/bin/x", b"/usr/bin/x", b"/bin/x"]
+    assert programs("./x", (), "/a") == [b"./x"]

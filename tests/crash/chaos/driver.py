@@ -61,6 +61,7 @@ class Driver:
     stand: Stand
     rng: random.Random
     quota: Quota
+    without: tuple[str, ...] = ()
     kills: list[Kill] = field(factory=list)
     cancelled: set[str] = field(factory=set)
     served: Served | None = None
@@ -79,9 +80,9 @@ class Driver:
     def by_window(self) -> Counter[str]:
         return Counter(kill.window for kill in self.kills)
 
-    def missing(self) -> list[str]:
-        """What the quota asks for and there was not."""
-        quota, found = self.quota, []
+    def missing(self, quota: Quota | None = None) -> list[str]:
+        """What the quota (or another one) asks for and there was not."""
+        quota, found = quota or self.quota, []
         for victim in Victim:
             if self.by_victim[victim] < quota.each_victim:
                 found.append(f"{self.by_victim[victim]} of {quota.each_victim} kills of the {victim}")
@@ -105,7 +106,7 @@ class Driver:
         jobs = self.stand.root / "jobs.toml"
         write_jobs_file(jobs, self.stand.root)
         until = time.monotonic() + self.quota.within_s
-        self.served = self.stand.serve(jobs=str(jobs))
+        self.served = self.stand.serve(jobs=str(jobs), without=self.without)
         self._next_random = time.monotonic() + 1.0
         while self.missing() and time.monotonic() < until:
             self._serve(jobs)
@@ -127,7 +128,7 @@ class Driver:
 
     def _serve(self, jobs: Path) -> None:
         if self.served is None and time.monotonic() >= self._restart_at:
-            self.served = self.stand.launch(jobs=str(jobs))
+            self.served = self.stand.launch(jobs=str(jobs), without=self.without)
 
     def _wait(self) -> None:
         """For something that is said, for the scheduler's end, or until something is due."""

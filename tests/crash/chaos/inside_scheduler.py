@@ -11,11 +11,10 @@ from chaos.tickets import Tickets
 from fsm.journal.sqlite import SqliteJournal
 from fsm.journal.sqlite_writes import Writer
 from fsm.model.commands import Judge
-from fsm.model.entries import Ended, Queued, Released
+from fsm.model.entries import Ended, Queued, Released, SchedulerUp
 from fsm.ports import Append
 from fsm.scheduler.core import Scheduler
 from fsm.scheduler.starter import Starter
-from fsm.scheduler.strangers import Strangers
 from fsm.scheduler.watcher import Watcher
 from fsm.supervise.launcher import ProcessLauncher
 
@@ -24,7 +23,7 @@ TESTS = Path(__file__).parents[1]
 
 def install(tickets: Tickets) -> None:
     """The scheduler's own windows."""
-    tickets.before(Strangers, "find", "epoch_begun")
+    tickets.after(SqliteJournal, "append", "epoch_begun", lambda _, arguments: _holds(arguments[1], SchedulerUp))
     tickets.after(Scheduler, "begin", "recovered")
     tickets.after(Writer, "append", "uncommitted")
     tickets.after(SqliteJournal, "append", "queued", lambda _, arguments: _holds(arguments[1], Queued))

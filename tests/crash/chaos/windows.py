@@ -30,7 +30,7 @@ class Window:
 
 
 WINDOWS = (
-    Window("epoch_begun", Victim.SCHEDULER, "its `up` is journaled, nothing is recovered yet"),
+    Window("epoch_begun", Victim.SCHEDULER, "its `up` is journaled, nothing was examined yet"),
     Window("recovered", Victim.SCHEDULER, "what is open was examined, and no verdict of it is journaled yet"),
     Window("uncommitted", Victim.SCHEDULER, "entries are inserted, and not committed"),
     Window("queued", Victim.SCHEDULER, "a run is queued, nobody is armed for it"),
