@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DEMO := demo-data
 FOR ?= 32s
 
-.PHONY: demo test check format diagrams bench clean help
+.PHONY: demo test crash fuzz check format diagrams bench clean help
 
 help:            ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -26,6 +26,12 @@ demo: $(STAMP)   ## Serve examples/quickstart.toml for half a minute, then show 
 
 test: $(STAMP)   ## The tests, in parallel and in random order
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+crash: $(STAMP)  ## All that the crash tests can try: kills by the hundred, crash images by the thousand
+	CRONFSM_FULL=1 $(BIN)/python -m pytest tests/crash -p no:randomly --full
+
+fuzz: $(STAMP)   ## The stateful tests, twenty thousand examples
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/stateful -p no:randomly
 
 check: $(STAMP)  ## Lint, types, layers
 	$(BIN)/ruff check .

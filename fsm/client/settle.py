@@ -162,13 +162,11 @@ class Settler:
                 self._append(run.job, (QueueTimeout(run.number),))
             return
         look = self.look(run.job)
-        held = self._journal.state(run.job).run(run.number)
-        judged = held is None or held.state.terminal  # by the look: its supervisor lives, and has said how it ended
-        if look.alive and not judged and run.reap_by is not None and run.reap_by.passed(now):
+        if look.alive and run.reap_by is not None and run.reap_by.passed(now):
             reaper = Engine(
                 self._journal, clock=self._clock, stopper=self._launcher, poke=self._poke, actor=Actor.REAPER
             )
-            with suppress(IllegalTransition, UnknownRun):  # it ended meanwhile
+            with suppress(IllegalTransition, UnknownRun):  # judged by that look, or by somebody else since
                 reaper.cancel(run, reason=Reason.OVERDUE)
 
 

@@ -18,9 +18,10 @@ COLUMNS = ("id", "job", "seq", "at", "actor", "node", "epoch", "kind", "run", "b
 Row = tuple[Any, ...]
 """The columns of an entry in this order, as `fsm.codec.entries.entry_from_row` takes them."""
 
-_TABLE_LEAF = 0x0D
+_TABLE_LEAF, _INDEX_LEAF, _INDEX_INTERIOR = 0x0D, 0x0A, 0x02
 _FILE_HEADER = 100  # before the first page's own header
 _STORED = 16  # columns of `entries`; trigger, source, target and reason (9 to 12) stand in the body, too
+_STORED_OF_JOBS = 15  # of `jobs`, whose key comes first
 _KEPT = (1, 2, 3, 4, 5, 6, 7, 8, 13, 14, 15)  # column 0 is the rowid
 _TYPES: tuple[Any, ...] = (str, int, int, str, str, int | None, str, int | None, str, str, str)
 
@@ -34,23 +35,44 @@ class _Broken(Exception):
 
 def carve(pages: Pages) -> Iterator[Row]:
     """Everything that has the form of a row of `entries`, page by page. Memory is bounded by the longest row."""
+    for _, page, place in _cells(pages, _TABLE_LEAF):
+        try:
+            row = _row(pages, page, place)
+        except (_Broken, IndexError, struct.error, UnicodeDecodeError):
+            continue
+        if row is not None:
+            yield row
+
+
+def carve_lengths(pages: Pages) -> dict[str, int]:
+    """How long each stream was, as far as rows of the projection's table `jobs` can be found. Nothing proves them."""
+    lengths: dict[str, int] = {}
+    for kind, page, place in _cells(pages, _INDEX_LEAF, _INDEX_INTERIOR):
+        try:
+            length, start = _varint(page, place + 4 if kind == _INDEX_INTERIOR else place)
+            values = _record(_payload(pages, page, start, length, index=True))
+        except (_Broken, IndexError, struct.error, UnicodeDecodeError):
+            continue
+        if len(values) == _STORED_OF_JOBS:
+            job, seq, last_hash = values[:3]
+            if isinstance(job, str) and isinstance(seq, int) and isinstance(last_hash, str) and len(last_hash) == 64:
+                lengths[job] = max(lengths.get(job, 0), seq)
+    return lengths
+
+
+def _cells(pages: Pages, *kinds: int) -> Iterator[tuple[int, bytes, int]]:
+    """Kind of page, page, and where a cell begins in it, for every cell of the pages of these kinds."""
     for number in pages.numbers():
         page = pages.page(number)
-        for place in _cells(page, _FILE_HEADER if number == 1 else 0, pages.usable):
-            try:
-                row = _row(pages, page, place)
-            except (_Broken, IndexError, struct.error, UnicodeDecodeError):
-                continue
-            if row is not None:
-                yield row
+        header = _FILE_HEADER if number == 1 else 0
+        if page[header] in kinds:
+            for place in _places(page, header, pages.usable):
+                yield page[header], page, place
 
 
-def _cells(page: bytes, header: int, usable: int) -> Iterator[int]:
-    """Where the cells of a leaf page of a table begin."""
-    if page[header] != _TABLE_LEAF:
-        return
+def _places(page: bytes, header: int, usable: int) -> Iterator[int]:
     count = int.from_bytes(page[header + 3 : header + 5], "big")
-    first = header + 8
+    first = header + (12 if page[header] == _INDEX_INTERIOR else 8)
     for index in range(min(count, (usable - first) // 2)):
         place = int.from_bytes(page[first + 2 * index : first + 2 * index + 2], "big")
         if first + 2 * count <= place < usable - 4:
@@ -60,7 +82,7 @@ def _cells(page: bytes, header: int, usable: int) -> Iterator[int]:
 def _row(pages: Pages, page: bytes, place: int) -> Row | None:
     length, place = _varint(page, place)
     rowid, place = _varint(page, place)
-    if not 0 < length <= MAX_PAYLOAD or rowid <= 0:
+    if rowid <= 0:
         return None
     values = _record(_payload(pages, page, place, length))
     if len(values) != _STORED or values[0] is not None:
@@ -71,10 +93,13 @@ def _row(pages: Pages, page: bytes, place: int) -> Row | None:
     return (rowid, *row)
 
 
-def _payload(pages: Pages, page: bytes, place: int, length: int) -> bytes:
+def _payload(pages: Pages, page: bytes, place: int, length: int, *, index: bool = False) -> bytes:
     """The bytes of a row: what stands in its page, then its overflow pages."""
     usable = pages.usable
-    most, least = usable - 35, (usable - 12) * 32 // 255 - 23
+    most = (usable - 12) * 64 // 255 - 23 if index else usable - 35
+    least = (usable - 12) * 32 // 255 - 23
+    if not 0 < length <= MAX_PAYLOAD:
+        raise _Broken
     if length <= most:
         here = length
     else:

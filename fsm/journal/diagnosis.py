@@ -15,9 +15,9 @@ from fsm.journal.aside import Aside
 from fsm.journal.good import Cut, Sorting, good
 from fsm.journal.missing import require_not_lost
 from fsm.journal.pages import MAGIC
+from fsm.journal.reading import look
 from fsm.journal.sqlite import SqliteJournal
 from fsm.journal.sqlite_store import APPLICATION_ID, SCHEMA_VERSION
-from fsm.journal.swap import look
 from fsm.journal.verify import Violation, verify_entries
 from fsm.journal.verify_store import verify_journal
 
@@ -111,8 +111,8 @@ def _unusable(path: str, why: Violation) -> Diagnosis:
 def _with_good_entries(diagnosis: Diagnosis) -> Diagnosis:
     """What could be salvaged: that tells, too, whether a file that does not open is one of ours."""
     sorting = Sorting()
-    with Aside(None) as aside, suppress(OSError):
-        for _ in good(look(diagnosis.path), sorting, aside):
+    with Aside(None) as aside, suppress(OSError), look(diagnosis.path) as reading:
+        for _ in good(reading, sorting, aside):
             pass
     remedy = Remedy.SALVAGE if sorting.kept else Remedy.RESTORE
     return evolve(diagnosis, remedy=remedy, good=sorting.kept, aside=aside.lines, cuts=sorting.cuts)

@@ -6,8 +6,9 @@ the fold takes it. After the first bad one nothing of a stream is good any more,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
+from hashlib import sha256
 
 import apsw
 from attrs import define, field, frozen
@@ -16,13 +17,14 @@ from fsm.codec.entries import entry_from_row
 from fsm.errors import BadValue, IllegalEntry
 from fsm.journal.aside import Aside
 from fsm.journal.carve import COLUMNS, Row
+from fsm.journal.reading import Reading
 from fsm.journal.transplant import Kept, sealed
 from fsm.journal.verify import Stream, fold
 from fsm.model.entries import Entry, SchedulerSettings, SchedulerUp
 
 # On the disk, so that memory does not grow with the journal. Each row once: pages may hold one twice.
-_STAGE = f"CREATE TABLE found ({', '.join(COLUMNS)}, good, PRIMARY KEY (job, seq, hash, body)) WITHOUT ROWID"
-_FOUND = f"INSERT OR IGNORE INTO found VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"
+_STAGE = f"CREATE TABLE found ({', '.join(COLUMNS)}, good, mark, PRIMARY KEY (job, seq, mark)) WITHOUT ROWID"
+_FOUND = f"INSERT OR IGNORE INTO found VALUES ({', '.join('?' * (len(COLUMNS) + 2))})"
 
 # In commit order, and each stream by its seqs even where somebody changed ids. Of two that claim one place, the one
 # that proves itself comes first.
@@ -72,15 +74,32 @@ class Sorting:
         return tuple(Cut(job, one.bad, one.why, one.aside) for job, one in found if one.bad is not None)
 
 
-def good(rows: Iterable[Row], sorting: Sorting, aside: Aside) -> Iterator[Kept]:
+def good(reading: Reading, sorting: Sorting, aside: Aside) -> Iterator[Kept]:
     """The entries to keep, in an order in which they can be appended; all others go to `aside`."""
     with closing(apsw.Connection("")) as stage:
         stage.execute(_STAGE)
         stage.execute("BEGIN")
-        stage.executemany(_FOUND, ((*row, read_row(row)[0] is not None) for row in rows))
+        stage.executemany(_FOUND, map(_staged, reading.rows))
         stage.execute("COMMIT")
         for row in stage.execute(_IN_ORDER):
             yield from _sort(row, sorting, aside)
+    _look_for_lost_ends(reading, sorting)
+
+
+def _staged(row: Row) -> Row:
+    return *row, read_row(row)[0] is not None, sha256(repr(row).encode()).digest()
+
+
+def _look_for_lost_ends(reading: Reading, sorting: Sorting) -> None:
+    """A stream may have lost its last entries, so that none of those that are left is bad. That must not pass for
+    whole: the scheduler would answer the same ticks again."""
+    for job, length in reading.lengths.items():
+        found = sorting.streams.setdefault(job, Found(Stream(job)))
+        if found.bad is None and length > found.kept.seq:
+            found.bad, found.why = found.kept.seq + 1, _missing(found.kept.seq + 1, length)
+    for job, found in sorting.streams.items():
+        if found.bad is None and job not in reading.lengths and not reading.whole:
+            found.bad, found.why = found.kept.seq + 1, "nobody can tell whether there was one"
 
 
 def _sort(row: Row, sorting: Sorting, aside: Aside) -> Iterator[Kept]:
@@ -129,8 +148,7 @@ def _why_not(found: Found, entry: Entry, epoch: int) -> str:
     if entry.seq <= kept.seq:
         return "another entry has this place"
     if entry.seq > kept.seq + 1:
-        last = entry.seq - 1
-        return f"entry {last} is missing" if last == kept.seq + 1 else f"entries {kept.seq + 1} to {last} are missing"
+        return _missing(kept.seq + 1, entry.seq - 1)
     if entry.prev_hash != kept.last_hash:
         return "it follows another entry than the one before it"
     if entry.epoch is not None and entry.epoch < epoch:
@@ -139,3 +157,7 @@ def _why_not(found: Found, entry: Entry, epoch: int) -> str:
         kept.state, kept.seq, kept.last_hash = before, entry.seq - 1, entry.prev_hash
         return why
     return ""
+
+
+def _missing(first: int, last: int) -> str:
+    return f"entry {first} is missing" if first == last else f"entries {first} to {last} are missing"

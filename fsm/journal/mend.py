@@ -13,9 +13,10 @@ from attrs import frozen
 from fsm.errors import JournalUnusable
 from fsm.instants import Moment, format_instant
 from fsm.journal.diagnosis import Diagnosis, Remedy
+from fsm.journal.reading import look
 from fsm.journal.salvage import Salvaged, salvage
 from fsm.journal.sqlite import SqliteJournal
-from fsm.journal.swap import Held, look
+from fsm.journal.swap import Held
 from fsm.journal.verify_store import verify_journal
 
 
@@ -77,7 +78,8 @@ def salvage_to(path: str, new: str, by: Mender) -> Salvaged:
     """The good entries of the journal at `path`, in a new one at `new`, whatever else is done to the old one meanwhile.
     What is not good is put beside the new one."""
     new = os.path.abspath(new)
-    return salvage(look(path), new, f"{new}.set-aside.jsonl", now=by.now, pid=by.pid, version=by.version)
+    with look(path) as reading:
+        return salvage(reading, new, f"{new}.set-aside.jsonl", now=by.now, pid=by.pid, version=by.version)
 
 
 def salvage_in_place(path: str, by: Mender) -> tuple[Salvaged, list[str]]:
@@ -88,7 +90,8 @@ def salvage_in_place(path: str, by: Mender) -> tuple[Salvaged, list[str]]:
     path = os.path.abspath(path)
     new, aside, kept = f"{path}.salvaged-{by.stamp}", f"{path}.set-aside-{by.stamp}.jsonl", f"{path}.damaged-{by.stamp}"
     with Held(path) as held:
-        done = salvage(held.rows(), new, aside, now=by.now, pid=by.pid, version=by.version)
+        with held.read() as reading:
+            done = salvage(reading, new, aside, now=by.now, pid=by.pid, version=by.version)
         # If this process stops here, the old journal is as it was, and files lie beside it that nobody misses.
         try:
             copies = held.keep(kept)

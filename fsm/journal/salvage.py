@@ -11,7 +11,6 @@ goes on.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from contextlib import closing
 from itertools import islice
 
@@ -22,8 +21,8 @@ from fsm.engine.decide import decide
 from fsm.errors import JournalUnusable
 from fsm.instants import Moment
 from fsm.journal.aside import Aside
-from fsm.journal.carve import Row
 from fsm.journal.good import Cut, Sorting, good
+from fsm.journal.reading import Reading
 from fsm.journal.sqlite import SqliteJournal
 from fsm.journal.sqlite_trouble import trouble
 from fsm.journal.verify_store import verify_journal
@@ -57,8 +56,8 @@ class Salvaged:
     epoch: int | None
 
 
-def salvage(rows: Iterable[Row], path: str, aside_path: str, *, now: Moment, pid: int, version: str) -> Salvaged:
-    """Write the good ones of `rows` into a new journal at `path`, the others to `aside_path`; neither may exist.
+def salvage(reading: Reading, path: str, aside_path: str, *, now: Moment, pid: int, version: str) -> Salvaged:
+    """Write the good entries of `reading` into a new journal at `path`, the others to `aside_path`; neither may exist.
 
     What is written is verified and on the disk when this returns. `pid` and `version` are what the journal tells of
     this process. Raises `JournalUnusable` where there is no good entry at all, and `JournalFull` or OSError where the
@@ -70,7 +69,7 @@ def salvage(rows: Iterable[Row], path: str, aside_path: str, *, now: Moment, pid
     sorting = Sorting()
     try:
         with Aside(aside_path) as aside, closing(SqliteJournal(path)) as journal:
-            _write(rows, journal, sorting, aside)
+            _write(reading, journal, sorting, aside)
             epoch = _begin_epoch(journal, sorting, now, pid, version)
             paused = _pause_cut_jobs(journal, sorting, now)
             _verify(journal)
@@ -87,8 +86,8 @@ def salvage(rows: Iterable[Row], path: str, aside_path: str, *, now: Moment, pid
     return Salvaged(path, entries, aside.lines, there, sorting.cuts, paused, sorting.new_ids_from, epoch)
 
 
-def _write(rows: Iterable[Row], journal: SqliteJournal, sorting: Sorting, aside: Aside) -> None:
-    kept = good(rows, sorting, aside)
+def _write(reading: Reading, journal: SqliteJournal, sorting: Sorting, aside: Aside) -> None:
+    kept = good(reading, sorting, aside)
     while some := list(islice(kept, AT_ONCE)):
         journal.transplant(some)
     if not sorting.kept:

@@ -78,12 +78,8 @@ class Store:
             raise
 
     def _connect(self) -> apsw.Connection:
-        if self._frozen:
-            quoted = self.path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-            name = f"file://{quoted}?immutable=1"
-            connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
-        elif self.read_only:
-            connection = apsw.Connection(self.path, flags=apsw.SQLITE_OPEN_READONLY)
+        if self.read_only:
+            connection = open_to_read(self.path, frozen=self._frozen)
         else:
             connection = apsw.Connection(
                 self.path, flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, statementcachesize=_STATEMENTS
@@ -207,6 +203,14 @@ class Store:
     def close(self) -> None:
         """Let go of the file. Closing twice is harmless."""
         _close(self.connection)
+
+
+def open_to_read(path: str, *, frozen: bool) -> apsw.Connection:
+    """A connection that may only read. `frozen` is for a file that nobody has open: then nothing is made beside it."""
+    if not frozen:
+        return apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+    quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return apsw.Connection(f"file://{quoted}?immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
 
 
 def edges() -> list[tuple[str, str, str, str]]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import BinaryIO
 
@@ -19,18 +18,16 @@ import apsw
 
 from fsm.errors import JournalBusy, JournalFull, JournalUnusable
 from fsm.instants import SECOND
-from fsm.journal.carve import COLUMNS, Row, carve
-from fsm.journal.pages import MAGIC, Pages
+from fsm.journal.pages import MAGIC
+from fsm.journal.reading import Reading, read
 from fsm.journal.salvage import make_durable
 from fsm.journal.sqlite_trouble import lock_holder
 
 SUFFIXES = ("", "-wal", "-shm")
 
-_BUSY_TIMEOUT_MS = 5 * SECOND // 1000  # a client appends in a thousandth of that
+BUSY_TIMEOUT_MS = 5 * SECOND // 1000  # a client appends in a thousandth of that
 
 _COPY = 1 << 20
-
-_ROWS = f"SELECT {', '.join(COLUMNS)} FROM entries"
 
 
 class Held:
@@ -48,6 +45,7 @@ class Held:
             self._file = open(self.path, "r+b")  # closing it drops SQLite's locks: it comes last
         except OSError as error:
             raise JournalUnusable(self.path, error.strerror or "it cannot be opened") from error
+        self._beside = [suffix for suffix in SUFFIXES[1:] if os.path.exists(self.path + suffix)]  # SQLite makes some
         self._connection: apsw.Connection | None = None
         try:
             self._connection = self._lock()
@@ -72,7 +70,7 @@ class Held:
     def _lock(self) -> apsw.Connection | None:
         connection = apsw.Connection(self.path, flags=apsw.SQLITE_OPEN_READWRITE)
         try:
-            connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
             connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()  # before anything is read: no -shm is used
             connection.execute("BEGIN EXCLUSIVE")
             connection.execute("COMMIT")  # the lock stays
@@ -88,30 +86,24 @@ class Held:
             return None
         return connection
 
-    def rows(self) -> Iterator[Row]:
-        """Every row of `entries` that can be had."""
-        return rows(self._connection, self._file, self.path)
+    def read(self) -> AbstractContextManager[Reading]:
+        """All that can be read of it."""
+        return read(self._connection, self._file, self.path)
 
     def keep(self, path: str) -> list[str]:
         """Copy the file, its log and its shared memory, byte for byte, to `path` and beside it; what was made."""
         made = []
-        for suffix in SUFFIXES:
-            source = self._file if not suffix else None
-            if source is None:
-                try:
-                    source = open(self.path + suffix, "rb")  # noqa: SIM115  # closed below
-                except FileNotFoundError:
-                    continue
-            try:
-                _copy(source.fileno(), path + suffix)
-            except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    raise JournalFull(path) from error
-                raise
-            finally:
-                if suffix:
-                    source.close()
-            made.append(path + suffix)
+        try:
+            _copy(self._file, path)
+            made.append(path)
+            for suffix in self._beside:
+                with suppress(FileNotFoundError), open(self.path + suffix, "rb") as source:
+                    _copy(source, path + suffix)
+                    made.append(path + suffix)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise JournalFull(path) from error
+            raise
         return made
 
     def replace(self, new: str) -> None:
@@ -138,50 +130,16 @@ class Held:
         make_durable(self.path)
 
 
-def look(path: str) -> Iterator[Row]:
-    """The same without holding it: what others do to it meanwhile may be seen or not. Raises OSError."""
-    with open(path, "rb") as file:
-        connection: apsw.Connection | None = None
-        try:
-            connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
-            connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
-        except apsw.Error:
-            pass  # its pages are read, then
-        try:
-            yield from rows(connection, file, path)
-        finally:
-            with suppress(apsw.Error):
-                if connection is not None:
-                    connection.close()
-
-
-def rows(connection: apsw.Connection | None, file: BinaryIO, path: str) -> Iterator[Row]:
-    """The rows of `entries`: by SQLite where it finds nothing wrong with the file, else page by page."""
-    if connection is not None and _whole(connection):
-        yield from connection.execute(_ROWS)
-        return
-    with closing(Pages(file, f"{path}-wal")) as pages:
-        yield from carve(pages)
-
-
-def _whole(connection: apsw.Connection) -> bool:
-    try:
-        connection.execute(f"{_ROWS} LIMIT 1").fetchall()
-        return bool(connection.execute("PRAGMA quick_check(1)").get == "ok")
-    except apsw.Error:
-        return False
-
-
-def _copy(source: int, path: str) -> None:
+def _copy(source: BinaryIO, path: str) -> None:
     """A copy that has its name only once it is whole."""
     part = f"{path}.part"
     try:
         with open(part, "xb") as target:
             place = 0
-            while data := os.pread(source, _COPY, place):
+            while data := os.pread(source.fileno(), _COPY, place):
                 target.write(data)
                 place += len(data)
-            os.fchmod(target.fileno(), stat.S_IMODE(os.fstat(source).st_mode))
+            os.fchmod(target.fileno(), stat.S_IMODE(os.fstat(source.fileno()).st_mode))
         os.replace(part, path)
     except BaseException:
         with suppress(FileNotFoundError):

@@ -56,7 +56,7 @@ def _verify(journal: Journal, checker: Checker) -> Iterator[Violation]:
         yield Violation("projection", f"the epoch in it is {epoch}, the newest one of an entry is {checker.epoch}")
     for job in journal.streams():
         if job not in checker.streams and not any(journal.entries(job=job, limit=1)):
-            yield Violation("projection", f"{job} is in the projection, and has no entries", job)
+            yield _lost_end(job, 0, journal.head(job)[0])
 
 
 def _readable(journal: Journal, checker: Checker) -> Iterator[Entry | Violation]:
@@ -92,9 +92,15 @@ def _compare_fold(journal: Journal, job: str, stream: Stream) -> Iterator[Violat
     if length < stream.seq:
         yield _of_projection(job, stream.seq, f"it knows {length} entries of {stream.seq}")
         return
-    for entry in journal.entries(job=job, after_id=stream.last_id):  # appended since
-        for requirement, why in fold(stream, entry):
-            yield Violation(requirement, why, job, entry.seq, entry.id)
+    try:
+        for entry in journal.entries(job=job, after_id=stream.last_id):  # appended since
+            for requirement, why in fold(stream, entry):
+                yield Violation(requirement, why, job, entry.seq, entry.id)
+    except IllegalEntry:
+        return  # its last one cannot be read, which was said
+    if length > stream.seq:
+        yield _lost_end(job, stream.seq, length)
+        return
     length, last_hash = journal.head(job)
     if length == stream.seq and last_hash != stream.last_hash:
         yield _of_projection(job, stream.seq, "the last hash in it is not that of the last entry")
@@ -105,6 +111,12 @@ def _compare_fold(journal: Journal, job: str, stream: Stream) -> Iterator[Violat
         yield _of_projection(job, stream.seq, "the fold in it is not that of the entries")
     elif dict(journal.due_times([job])).get(job) != next_due(stream.state):
         yield _of_projection(job, stream.seq, "the next due time in it is not that of the fold")
+
+
+def _lost_end(job: str, length: int, known: int) -> Violation:
+    """Whether the entries or the projection is wrong nobody can tell; what is certain is that they may be lost."""
+    missing = f"entry {known} is" if known == length + 1 else f"entries {length + 1} to {known} are"
+    return Violation("sequence", f"{missing} missing at its end: the projection knows of them", job, length + 1)
 
 
 def _of_projection(job: str, seq: int, why: str) -> Violation:

@@ -37,7 +37,16 @@ class Strangers:
             for run in self.journal.state(job).runs:
                 if run.state is State.QUEUED:  # an arming of it may have been started in a journal that is gone
                     self._remember(job, run.number)
+        for execution in self.launcher.living():
+            # its number may be taken already: by a scheduler that ended since, or by a client that asked for a run
+            if not self._known(execution):
+                self._add(execution)
         return taken
+
+    def _known(self, execution: Execution) -> bool:
+        """Whether the journal has this very arming; then recovery looks at it."""
+        run = self.journal.run(execution.job, execution.number)
+        return run is not None and run.arming is not None and run.arming.nonce == execution.arming.nonce
 
     def _remember(self, job: str, number: int) -> None:
         for execution in self.launcher.armings(job, number):

@@ -3,6 +3,7 @@
 >>> from fsm.testing import Simulation, fail, succeed
 >>> sim = Simulation(start="2026-03-28T22:00:00Z")
 >>> sim.add_job(name="backup", schedule="0 3 * * *", timezone="Europe/Berlin", timeout="30m")
+True
 >>> sim.script("backup", [fail(code=3), succeed(after="10m")])
 >>> sim.advance("2d")
 >>> for run in sim.runs("backup"):

@@ -7,6 +7,7 @@ import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chaos.jobs import command
@@ -39,7 +40,7 @@ def lines(stand: Stand) -> list[Line]:
     return read_lines(log(stand))
 
 
-def defined(stand: Stand, lasts_s: float, *ways: str, code: int = 0, **keys: str) -> None:
+def defined(stand: Stand, lasts_s: float, *ways: str, code: int = 0, **keys: Any) -> None:
     line = command(log(stand), lasts_s, code, *ways)
     stand.define(Job("job", command=line, **keys), Job("marker", command=("/bin/true",)))
 
@@ -90,7 +91,7 @@ def test_ten_restarts_during_one_run(stand: Stand, cause: Cause, full: bool) -> 
     """By kill -9, by SIGTERM and by a takeover, in turn."""
     lasts_s = 30.0 if full else 10.0
     fifo = a_fifo(stand)
-    defined(stand, lasts_s, f"wait:{fifo.path}", **({"schedule": "every 1s"} if cause is Cause.SCHEDULE else {}))
+    defined(stand, lasts_s, f"wait:{fifo.path}", schedule="every 1s" if cause is Cause.SCHEDULE else None)
     served = stand.serve()
     run = "job/1" if cause is Cause.SCHEDULE else stand.requested("job").id
     begun = wrote(stand, "start")
@@ -218,7 +219,7 @@ def test_a_halted_scheduler_goes_on_beside_its_successor(stand: Stand, window: s
     """It stands still somewhere in its work, another one takes its place, and then it goes on: it can append nothing,
     and nothing is executed that the journal does not say."""
     within_us = 30_000_000 if window == "started" else 2_000_000  # what an armed supervisor waits for its go
-    defined(stand, 0.3, **({"schedule": "every 1s"} if window == "queued" else {}))
+    defined(stand, 0.3, schedule="every 1s" if window == "queued" else None)
     stand.ticket(window, STOP)
     first = stand.serve(times_us=(("ARM_WITHIN", within_us),))
     run = "job/1" if window == "queued" else stand.requested("job").id

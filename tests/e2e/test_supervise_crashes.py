@@ -284,7 +284,9 @@ def test_a_missing_file_is_gone_without_a_report(bench: Bench) -> None:
 def test_files_that_are_removed_under_a_living_supervisor_make_nothing_lost(bench: Bench) -> None:
     go = bench.root / "go"
     os.mkfifo(go)
-    execution = bench.started("/bin/sh", "-c", f"read word < {go}")
+    said = bench.channel()
+    execution = bench.started("/bin/sh", "-c", f"echo up > {said.path}; read word < {go}")
+    assert said.line() == "up"
     shutil.rmtree(bench.path(execution))
     assert bench.look(execution) == Finding(alive=True)
     assert bench.launcher.stop(execution, Reason.CANCELLED) is StopAnswer.BUSY

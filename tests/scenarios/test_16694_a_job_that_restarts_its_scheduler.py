@@ -23,7 +23,7 @@ from scenario_kit import SOURCE, Stage, stop, until
 from fsm.instants import SECOND, Instant, format_instant
 from fsm.model.states import State
 from fsm.supervise.processes import is_alive, stat_of
-from fsm.testing import Simulation, succeed
+from fsm.testing import Simulation, Step, succeed
 from fsm.testing.supervisor import SupervisorProcess
 
 
@@ -54,6 +54,7 @@ def test_a_job_that_kills_its_scheduler_every_night(keeper: str) -> None:
     sim.add_job("restarter", schedule="0 3 * * *", timeout="1h")
     sim.script("restarter", [succeed(after="2s")])
     restarter = sim.world.witness = Restarter(sim)
+    sim.lag(Step.APPEND, "50ms")  # time enough to execute what is not yet written down
     for day in range(1, 11):
         sim.run_until(f"2026-04-{day:02}T03:00:01Z")
         assert not sim.up

@@ -24,6 +24,10 @@ def proof_settings() -> settings:
     return settings(profile, max_examples=profile.max_examples * EXAMPLES_FACTOR, stateful_step_count=STEPS)
 
 
+@pytest.mark.requirement("R-3")
+@pytest.mark.requirement("R-12")
+@pytest.mark.requirement("R-14")
+@pytest.mark.requirement("R-27")
 def test_no_law_is_broken_and_everything_ends(record_property: pytest.RecordProperty) -> None:
     done: Counter[str] = Counter()
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm.journal.carve import COLUMNS, carve
+from fsm.journal.carve import COLUMNS, carve, carve_lengths
 from fsm.journal.good import read_row
 from fsm.journal.pages import Pages
 from fsm.journal.sqlite import SqliteJournal
@@ -63,6 +63,16 @@ def path(template: Path, tmp_path: Path) -> Path:
 def test_every_row_of_a_whole_file_and_no_other(path: Path) -> None:
     assert carved(path) == selected(path)
     assert len(selected(path)) > 300
+
+
+def test_the_length_of_every_stream(path: Path) -> None:
+    """Enough of them that their table has pages above its leaves, which hold rows, too."""
+    with closing(SqliteJournal(path)) as journal:
+        for number in range(300):
+            Scribe(journal).define(f"{number}-with-a-name-that-takes-some-room", schedule="* * * * *")
+        known = {job: journal.head(job)[0] for job in journal.streams()}
+    with open(path, "rb") as file, closing(Pages(file, f"{path}-wal")) as pages:
+        assert carve_lengths(pages) == known
 
 
 def test_what_stands_in_the_log_only_and_what_is_newer_there(path: Path) -> None:

@@ -48,6 +48,8 @@ def test_the_machine_has_the_edges_of_the_table_and_no_others() -> None:
     assert not machine().models
 
 
+@pytest.mark.requirement("R-2")
+@pytest.mark.requirement("R-1")
 @given(states, st.sampled_from(list(Trigger)), reasons)
 def test_the_machine_takes_what_the_table_has_and_nothing_else(
     state: State | None, trigger: Trigger, reason: Reason | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ from fsm.journal.diagnosis import Remedy, diagnose
 from fsm.journal.export import export_lines
 from fsm.journal.good import read_row
 from fsm.journal.mend import Mender, salvage_to, treat
+from fsm.journal.reading import Reading, look
 from fsm.journal.salvage import Salvaged, salvage
 from fsm.journal.sqlite import SqliteJournal
-from fsm.journal.swap import look
 from fsm.journal.verify_store import verify_journal
 from fsm.model.commands import Resume
-from fsm.model.entries import JobPaused, Refused, SchedulerDown, SchedulerSettings, SchedulerUp
+from fsm.model.entries import JobPaused, JobResumed, Refused, SchedulerDown, SchedulerSettings, SchedulerUp
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.model.states import Actor, RefusalReason
 from fsm.ports import Append
@@ -80,12 +80,17 @@ def test_every_good_entry_is_kept_and_every_other_set_aside(
     what: str, path: Path, before: dict[str, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
     (ENTRIES | FILE)[what](path)
-    found = [row for row in set(look(str(path))) if row is not None]
+    with look(str(path)) as reading:
+        found, lengths = set(reading.rows), reading.lengths
     told = diagnose(str(path), lambda: True)
     done = salvage_to(str(path), str(tmp_path / "new.db"), BY)
     assert told.remedy is Remedy.SALVAGE
     assert (told.cuts, told.aside) == (done.cuts, done.aside), "what doctor foretells is what it does"
     cut_at = {cut.job: cut.seq for cut in done.cuts}
+    for job, entries in before.items():
+        last = max((row[2] for row in found if row[1] == job), default=0)
+        assert job in cut_at or last == len(entries), f"{job} has lost its end, and passes for whole"
+        assert lengths.get(job, len(entries)) == len(entries)
     with closing(SqliteJournal(done.path, read_only=True)) as journal:
         assert list(verify_journal(journal)) == []
         kept = 0
@@ -169,7 +174,7 @@ def test_where_the_schedulers_stream_is_cut_a_new_epoch_fences_off_all_before(pa
         scribe.write(SCHEDULER_STREAM, SchedulerSettings(3))
         old = [scribe.up() for _ in range(3)][-1]
         run = scribe.queue("c")
-        scribe.write("c", scribe.refuse("c").body, epoch=old)
+        scribe.write("c", JobPaused(), epoch=old)
     rows_changed("DELETE FROM entries WHERE job = '@scheduler' AND seq = 2")(path)
     done = salvage_to(str(path), str(tmp_path / "new.db"), BY)
     assert done.epoch == old + 1
@@ -180,7 +185,7 @@ def test_where_the_schedulers_stream_is_cut_a_new_epoch_fences_off_all_before(pa
         assert bodies[1:] == [SchedulerUp(old + 1, 4711, BOOT, "0.0.0", 8), SchedulerDown(old + 1, "salvaged")]
         scribe = Scribe(journal, start=NOW.utc)
         with pytest.raises(Fenced):
-            scribe.write("c", scribe.refuse("c").body, epoch=old)
+            scribe.write("c", JobResumed(), epoch=old)
         assert scribe.up() == old + 2
         journal.rebuild()
         assert journal.epoch() == old + 2, "what is rebuilt from the entries knows it, too"
@@ -219,12 +224,14 @@ def test_ids_that_somebody_exchanged_cost_no_entry(path: Path, tmp_path: Path) -
 
 
 def _rows(path: Path) -> list[Row]:
-    return sorted(look(str(path)))
+    with look(str(path)) as reading:
+        return sorted(reading.rows)
 
 
-def _salvaged(rows: list[Row], folder: Path) -> Salvaged:
+def _salvaged(rows: Iterable[Row], folder: Path, lengths: dict[str, int] | None = None, whole: bool = True) -> Salvaged:
     new = folder / "from-rows.db"
-    return salvage(rows, str(new), f"{new}.jsonl", now=NOW, pid=1, version="0")
+    reading = Reading(rows, lengths or {}, whole)
+    return salvage(reading, str(new), f"{new}.jsonl", now=NOW, pid=1, version="0")
 
 
 def test_a_row_that_is_found_twice_counts_once(path: Path, tmp_path: Path) -> None:
@@ -259,6 +266,26 @@ def test_a_stream_without_its_first_entry_is_set_aside_as_a_whole(path: Path, tm
         assert "a" not in journal.streams()
 
 
+def test_a_stream_that_has_lost_its_end_does_not_pass_for_whole(path: Path, tmp_path: Path) -> None:
+    """Its ticks would be answered again, and with runs."""
+    rows = [row for row in _rows(path) if row[1] != "a" or row[2] <= 10]
+    done = _salvaged(rows, tmp_path, {"a": 27, "gone": 3})
+    assert [(cut.job, cut.seq, cut.why) for cut in done.cuts] == [
+        ("a", 11, "entries 11 to 27 are missing"),
+        ("gone", 1, "entries 1 to 3 are missing"),
+    ]
+    assert done.paused == ("a",)
+
+
+def test_where_nobody_knows_how_long_streams_were_none_passes_for_whole(path: Path, tmp_path: Path) -> None:
+    rows = _rows(path)
+    lengths = {job: max(row[2] for row in rows if row[1] == job) for job in ("a", "d", SCHEDULER_STREAM)}
+    done = _salvaged(rows, tmp_path, lengths, whole=False)
+    assert [cut.job for cut in done.cuts] == ["b", "c"]
+    assert done.paused == ("b", "c")
+    assert done.aside == 0
+
+
 def test_no_good_entry_is_no_journal_and_leaves_nothing(path: Path, tmp_path: Path) -> None:
     rows = [row for row in _rows(path) if row[2] > 1]
     with pytest.raises(JournalUnusable, match="no good entry"):
@@ -272,7 +299,9 @@ def test_an_error_on_the_way_leaves_nothing(path: Path, tmp_path: Path) -> None:
         raise OSError(5, "the disk fails")
 
     with pytest.raises(OSError, match="the disk fails"):
-        salvage(rows(), str(tmp_path / "new.db"), str(tmp_path / "aside"), now=NOW, pid=1, version="0")
+        salvage(
+            Reading(rows(), {}, True), str(tmp_path / "new.db"), str(tmp_path / "aside"), now=NOW, pid=1, version="0"
+        )
     assert sorted(name.name for name in tmp_path.iterdir()) == ["journal.db"]
 
 

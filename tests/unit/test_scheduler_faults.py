@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from fsm.instants import SECOND
@@ -27,6 +29,7 @@ def test_a_full_disk_at_the_end_ends_the_scheduler_all_the_same(sim: Simulation)
     assert not [entry for entry in sim.journal(SCHEDULER_STREAM) if isinstance(entry.body, SchedulerDown)]
 
 
+@pytest.mark.requirement("R-12")
 def test_a_full_disk_holds_everything_back_and_nothing_is_lost(sim: Simulation) -> None:
     sim.add_job("job", schedule="every 10m", timeout="1h")
     sim.script("job", [succeed(after="5m")])
@@ -81,6 +84,7 @@ def test_a_setting_changed_at_the_same_moment_is_no_conflict(sim: Simulation) ->
     assert bodies == ["SchedulerUp", "SchedulerSettings", "SchedulerAlive"]
 
 
+@pytest.mark.requirement("R-33")
 def test_a_scheduler_that_was_replaced_ends_at_its_next_turn_and_touches_nothing(sim: Simulation) -> None:
     sim.add_job("job", timeout="5m")
     sim.script("job", [hang()])
@@ -100,6 +104,7 @@ def test_a_scheduler_that_was_replaced_ends_at_its_next_turn_and_touches_nothing
     sim.check()
 
 
+@pytest.mark.requirement("R-33")
 @pytest.mark.parametrize("point", range(1, 11))
 def test_a_takeover_at_any_point_of_a_turn(sim: Simulation, point: int) -> None:
     sim.add_job("job", schedule="every 1m", timeout="40s")
@@ -119,6 +124,7 @@ def test_a_takeover_at_any_point_of_a_turn(sim: Simulation, point: int) -> None:
     assert len({str(run.scheduled_for) for run in sim.runs("job")}) == len(sim.runs("job"))
 
 
+@pytest.mark.requirement("R-23")
 @pytest.mark.parametrize("point", range(1, 15))
 def test_a_crash_at_any_point_of_a_turn_is_recovered(sim: Simulation, point: int) -> None:
     sim.add_job("job", schedule="every 1m", timeout="40s")
@@ -132,6 +138,7 @@ def test_a_crash_at_any_point_of_a_turn_is_recovered(sim: Simulation, point: int
     assert all(run.slot is SlotState.FREE for run in sim.runs("job"))
 
 
+@pytest.mark.requirement("R-21")
 def test_removing_a_job_whose_run_has_just_ended_keeps_the_runs_own_verdict(sim: Simulation) -> None:
     sim.add_job("job")
     sim.script("job", [succeed(after="1m")])
@@ -157,6 +164,7 @@ def test_a_client_settles_an_overdue_run_whose_supervisor_lives_and_has_judged_i
     sim.check()
 
 
+@pytest.mark.requirement("R-11")
 def test_a_supervisor_that_takes_its_time_to_die_is_not_killed_in_a_busy_loop(
     sim: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,9 +180,10 @@ def test_a_supervisor_that_takes_its_time_to_die_is_not_killed_in_a_busy_loop(
     )
     sim.advance("10m")  # as if its disk did not answer
     assert 2 <= len(kills) <= 20
-    assert all(later - earlier >= 30 * SECOND for earlier, later in zip(kills, kills[1:], strict=False))
+    assert all(later - earlier >= 30 * SECOND for earlier, later in pairwise(kills))
 
 
+@pytest.mark.requirement("R-8")
 def test_a_queue_timeout_that_the_store_could_not_take_is_dropped_when_the_clock_is_set_back(sim: Simulation) -> None:
     sim.add_job("job", start_within="5m")
     sim.lag(Step.SUPERVISOR, "1h")  # nobody gets armed

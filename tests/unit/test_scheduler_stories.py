@@ -47,6 +47,7 @@ def test_a_scheduled_run_succeeds(sim: Simulation) -> None:
     sim.check()
 
 
+@pytest.mark.requirement("R-26")
 @pytest.mark.parametrize(
     ("behaviour", "end"),
     [
@@ -70,6 +71,7 @@ def test_every_behaviour_has_its_end(sim: Simulation, behaviour, end) -> None:
     assert not sim.world.trees("job")
 
 
+@pytest.mark.requirement("R-20")
 def test_a_start_that_fails_ends_the_run_at_once_and_the_next_tick_runs(sim: Simulation) -> None:
     sim.add_job("job", schedule="every 30m")
     sim.script("job", [cannot_start(armed=False), cannot_start(), succeed()])
@@ -79,6 +81,8 @@ def test_a_start_that_fails_ends_the_run_at_once_and_the_next_tick_runs(sim: Sim
     sim.check()
 
 
+@pytest.mark.requirement("R-16")
+@pytest.mark.requirement("R-17")
 def test_a_timeout_is_known_before_its_stubborn_process_is_gone(sim: Simulation) -> None:
     sim.add_job("job", schedule="every 1m", timeout="3m", grace="5m")
     sim.script("job", [ignore_term(), succeed()])
@@ -102,6 +106,7 @@ def test_a_timeout_is_known_before_its_stubborn_process_is_gone(sim: Simulation)
     sim.check()
 
 
+@pytest.mark.requirement("R-9")
 def test_a_run_that_waits_too_long_times_out_in_the_queue(sim: Simulation) -> None:
     small = Simulation(max_running=1)
     small.add_job("long")
@@ -134,6 +139,7 @@ def test_a_queued_run_is_cancelled(sim: Simulation) -> None:
     assert sim.world.folders == {}  # nothing was ever armed for it
 
 
+@pytest.mark.requirement("R-21")
 @pytest.mark.parametrize("up", [True, False])
 def test_a_running_run_is_cancelled_with_or_without_a_scheduler(sim: Simulation, up: bool) -> None:
     sim.add_job("job", grace="30s")
@@ -152,6 +158,7 @@ def test_a_running_run_is_cancelled_with_or_without_a_scheduler(sim: Simulation,
     assert _end(sim) == (State.REAPED, Reason.CANCELLED)
 
 
+@pytest.mark.requirement("R-21")
 def test_a_cancel_takes_the_verdict_that_is_there_already(sim: Simulation) -> None:
     sim.add_job("job")
     sim.script("job", [succeed(after="10m")])
@@ -165,6 +172,7 @@ def test_a_cancel_takes_the_verdict_that_is_there_already(sim: Simulation) -> No
     sim.check()
 
 
+@pytest.mark.requirement("R-25")
 def test_a_run_outlives_its_scheduler_and_its_real_end_is_found(sim: Simulation) -> None:
     sim.add_job("job")
     sim.script("job", [fail(code=7, after="10m")])
@@ -179,6 +187,7 @@ def test_a_run_outlives_its_scheduler_and_its_real_end_is_found(sim: Simulation)
     assert _end(sim) == (State.FAILED, Reason.EXIT_CODE)
 
 
+@pytest.mark.requirement("R-25")
 def test_a_run_is_adopted_by_scheduler_after_scheduler(sim: Simulation) -> None:
     sim.add_job("job")
     sim.script("job", [succeed(after="30m")])
@@ -194,6 +203,7 @@ def test_a_run_is_adopted_by_scheduler_after_scheduler(sim: Simulation) -> None:
     assert [event.state for event in sim.events("job")] == ["queued", "running", "succeeded"]
 
 
+@pytest.mark.requirement("R-10")
 def test_a_run_ends_by_its_deadline_while_no_scheduler_is_up(sim: Simulation) -> None:
     sim.add_job("job", timeout="10m")
     sim.script("job", [hang()])
@@ -221,6 +231,7 @@ def test_a_reboot_loses_what_ran_and_starts_what_was_queued(sim: Simulation) -> 
     assert _end(small, "b") == (State.SUCCEEDED, Reason.COMPLETED)
 
 
+@pytest.mark.requirement("R-11")
 def test_a_mute_supervisor_is_overdue_killed_and_its_slot_freed(sim: Simulation) -> None:
     sim.add_job("job", schedule="every 1m", timeout="5m", grace="10s")
     sim.script("job", [hang(), succeed()])
@@ -236,6 +247,7 @@ def test_a_mute_supervisor_is_overdue_killed_and_its_slot_freed(sim: Simulation)
     sim.check()
 
 
+@pytest.mark.requirement("R-13")
 def test_what_cannot_be_ended_keeps_the_slot_and_is_named(sim: Simulation) -> None:
     sim.add_job("job", timeout="5m")
     sim.script("job", [succeed(leaves=(child(lives="2h", hidden=True),)), succeed()])

@@ -12,6 +12,7 @@ def _due(sim: Simulation, name: str = "job") -> list[str]:
     return [str(run.scheduled_for)[:19] for run in reversed(sim.runs(name))]
 
 
+@pytest.mark.requirement("R-30")
 def test_missed_ticks_are_told_and_the_last_one_is_caught_up() -> None:
     sim = Simulation()
     sim.add_job("job", schedule="every 10m", catch_up="once", catch_up_within="1h")
@@ -30,6 +31,7 @@ def test_missed_ticks_are_told_and_the_last_one_is_caught_up() -> None:
     sim.check()
 
 
+@pytest.mark.requirement("R-30")
 @pytest.mark.parametrize(
     ("keys", "down"),
     [({"catch_up": "skip"}, "1h5m"), ({"catch_up": "once", "catch_up_within": "4m"}, "1h5m")],
@@ -45,6 +47,7 @@ def test_what_may_not_be_caught_up_is_missed(keys: dict[str, str], down: str) ->
     sim.check()
 
 
+@pytest.mark.requirement("R-30")
 def test_a_short_stop_misses_nothing() -> None:
     sim = Simulation()
     sim.add_job("job", schedule="every 10m", catch_up="skip")
@@ -57,6 +60,7 @@ def test_a_short_stop_misses_nothing() -> None:
     sim.check()
 
 
+@pytest.mark.requirement("R-31")
 def test_the_night_in_which_an_hour_is_skipped() -> None:
     sim = Simulation(start="2026-03-28T22:00:00Z")  # at 02:00 local the clock goes to 03:00
     sim.add_job("fixed", schedule="30 2 * * *", timezone="Europe/Berlin")
@@ -67,6 +71,7 @@ def test_the_night_in_which_an_hour_is_skipped() -> None:
     sim.check()
 
 
+@pytest.mark.requirement("R-31")
 def test_the_night_in_which_an_hour_comes_twice() -> None:
     sim = Simulation(start="2026-10-24T20:00:00Z")  # at 03:00 local the clock goes back to 02:00
     sim.add_job("fixed", schedule="30 2 * * *", timezone="Europe/Berlin")
@@ -96,6 +101,7 @@ def test_a_paused_job_refuses_its_ticks_and_runs_again_when_resumed() -> None:
     sim.check()
 
 
+@pytest.mark.requirement("R-29")
 def test_refusals_that_say_the_same_are_one_entry_an_hour() -> None:
     sim = Simulation()
     sim.add_job("job", schedule="every 1m", timeout="5h")
@@ -110,6 +116,7 @@ def test_refusals_that_say_the_same_are_one_entry_an_hour() -> None:
     sim.check()
 
 
+@pytest.mark.requirement("R-29")
 def test_a_refused_tick_is_written_within_the_hour_although_no_other_follows() -> None:
     sim = Simulation(start="2026-03-28T22:00:00Z")
     sim.add_job("job", schedule="0,30 23 * * *", timeout="1d")  # twice a day
@@ -122,6 +129,7 @@ def test_a_refused_tick_is_written_within_the_hour_although_no_other_follows() -
     sim.check()
 
 
+@pytest.mark.requirement("R-27")
 def test_a_clock_that_is_set_back_fires_nothing_twice() -> None:
     sim = Simulation()
     sim.add_job("job", schedule="every 10m")
@@ -134,6 +142,7 @@ def test_a_clock_that_is_set_back_fires_nothing_twice() -> None:
     sim.check()
 
 
+@pytest.mark.requirement("R-27")
 def test_a_clock_that_is_set_forward_skips_nothing_unaccounted() -> None:
     sim = Simulation()
     sim.add_job("job", schedule="every 10m")
@@ -145,6 +154,7 @@ def test_a_clock_that_is_set_forward_skips_nothing_unaccounted() -> None:
     sim.check()
 
 
+@pytest.mark.requirement("R-8")
 @pytest.mark.parametrize("jump", ["-1h", "1h", "1d"])
 def test_no_jump_of_the_clock_ends_a_run_early_or_late(jump: str) -> None:
     sim = Simulation()
@@ -160,6 +170,7 @@ def test_no_jump_of_the_clock_ends_a_run_early_or_late(jump: str) -> None:
     sim.check()
 
 
+@pytest.mark.requirement("R-27")
 def test_an_answered_time_is_not_answered_again_by_a_job_changed_after_the_clock_was_set_back() -> None:
     sim = Simulation()
     sim.add_job("job", schedule="0 * * * *")
@@ -172,6 +183,8 @@ def test_an_answered_time_is_not_answered_again_by_a_job_changed_after_the_clock
     sim.check()
 
 
+@pytest.mark.requirement("R-27")
+@pytest.mark.requirement("R-6")
 def test_nor_by_one_that_was_removed_and_added_again() -> None:
     sim = Simulation()
     sim.add_job("job", schedule="0 * * * *")

@@ -112,7 +112,7 @@ def test_a_run_keeps_its_behaviour_however_often_it_is_armed() -> None:
     sim.add_job("job")
     sim.script("job", [fail(code=1), succeed()])
     sim.request("job")
-    sim.crash(at=2)  # after it was armed
+    sim.crash(at=4)  # after its event was published, and it was armed
     sim.advance("1s")
     assert not sim.up
     sim.restart(after="1m")
@@ -217,7 +217,13 @@ def test_a_run_that_nobody_ends_breaks_a_law_but_only_while_a_scheduler_is_up(
     sim.request("job")
     sim.advance("1s")
     assert sim.life is not None
-    monkeypatch.setattr(sim.life.scheduler, "turn", lambda: Wake(None, 1 << 62))  # it is up, and does nothing
+    deaf = sim.life.launcher
+
+    def nothing() -> Wake:
+        deaf.facts()
+        return Wake(None, 1 << 62)
+
+    monkeypatch.setattr(sim.life.scheduler, "turn", nothing)  # it is up, and does nothing
     sim.advance("5m")
     sim.check()  # within its deadline
     sim.advance("10m")

@@ -50,6 +50,7 @@ def shell(tmp_path: Path, journal: SqliteJournal) -> Iterator[apsw.Connection]:
     connection.close()
 
 
+@pytest.mark.requirement("R-1")
 @pytest.mark.parametrize("state", STATES)
 def test_transitions_that_the_lifecycle_does_not_have(
     state: State | None, scribe: Scribe, journal: SqliteJournal, shell: apsw.Connection

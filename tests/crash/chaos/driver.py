@@ -135,7 +135,7 @@ class Driver:
         due = [self._next_random, *(halted.at for halted in self._halted)]
         if self.served is None:
             due.append(self._restart_at)
-        watched: list[object] = [self.stand.said]
+        watched: list[int] = [self.stand.said.fileno()]
         if self.served is not None:
             watched.append(self.served.pidfd)
         select.select(watched, [], [], max(0.0, min(due) - time.monotonic()))
@@ -182,9 +182,9 @@ class Driver:
     def _hand_out(self) -> None:
         """Keep some tickets out, for windows that lack kills: at most one for the scheduler, two for others."""
         now = time.monotonic()
-        for window in [window for window, at in self._tickets.items() if at <= now]:
-            self.stand.tear_up(window)  # or somebody has taken it, and says so, or ended before it could
-            del self._tickets[window]
+        for name in [name for name, at in self._tickets.items() if at <= now]:
+            self.stand.tear_up(name)  # or somebody has taken it, and says so, or ended before it could
+            del self._tickets[name]
         for victims, most in (({Victim.SCHEDULER}, 1), (set(Victim) - {Victim.SCHEDULER}, 2)):
             lacking = [window for window in self._lacking() if window.victim in victims]
             rare = [window for window in lacking if window.rare]

@@ -46,13 +46,21 @@ class Process:
         """SIGKILL; False when it was gone."""
         return self.signal(signal.SIGKILL)
 
-    def wait_gone(self, within_s: float = WITHIN_S) -> None:
-        """Wait for its end."""
+    def command_line(self) -> str:
+        """For a person."""
+        try:
+            return Path(f"/proc/{self.pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            return "gone"
+
+    def wait_gone(self, within_s: float = WITHIN_S, *, must: bool = True) -> None:
+        """Wait for its end; it fails when that does not come, unless it need not."""
         fd = open_process(self.pid, self.start)
         if fd is None:
             return
         try:
-            assert select.select([fd], [], [], within_s)[0], f"process {self.pid} is still there"
+            gone = select.select([fd], [], [], max(0.0, within_s))[0]
+            assert gone or not must, f"process {self.pid} is still there: {self.command_line()}"
         finally:
             os.close(fd)
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import fsm.supervise.armings as armings
 import fsm.supervise.examine as examine
 import fsm.supervise.launcher as launcher
 import fsm.supervise.search as search
@@ -157,7 +156,7 @@ def _free_proves_nothing(tickets: Tickets) -> None:
 
 def _strangers(tickets: Tickets) -> None:
     """What the journal does not know is not looked for."""
-    Strangers.find = lambda self: []  # type: ignore[method-assign]
+    Strangers.find = lambda self: {}  # type: ignore[method-assign]
 
 
 def _no_leak(tickets: Tickets) -> None:
@@ -173,7 +172,7 @@ def _no_leak(tickets: Tickets) -> None:
 
         return send
 
-    replace(armings.Handshake, "send", make)
+    replace(Handshake, "send", make)
 
 
 RULES: dict[str, Callable[[Tickets], None]] = {

@@ -58,7 +58,7 @@ def _arm_deadline() -> None:
         order.arm_by_us += _HOUR_US
         return order
 
-    SentOrder.decode = staticmethod(decode)  # type: ignore[method-assign, assignment]
+    SentOrder.decode = staticmethod(decode)  # type: ignore[method-assign]
 
 
 RULES: dict[str, Callable[[], None]] = {
