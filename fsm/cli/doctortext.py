@@ -10,6 +10,7 @@ from fsm.journal.diagnosis import Diagnosis, Remedy
 from fsm.journal.mend import Treated
 from fsm.journal.salvage import Salvaged
 from fsm.journal.verify import Violation
+from fsm.model.job import SCHEDULER_STREAM
 
 SHOWN = 10
 """Violations and streams that are shown; `verify` and --json have all of them."""
@@ -85,10 +86,17 @@ def _salvaged(salvaged: Salvaged) -> Iterator[str]:
         names = " ".join(salvaged.paused[:SHOWN])
         more = " ..." if len(salvaged.paused) > SHOWN else ""
         yield f"Paused, for they stand as they stood some time ago; look at them, then: cronfsm resume {names}{more}"
+    if undefined := _undefined(salvaged):
+        yield f"Nothing is left of {', '.join(undefined[:SHOWN])}: define them again, with cronfsm apply or add"
     if salvaged.epoch is not None:
         yield f"Epoch {salvaged.epoch} was begun and ended, so that no scheduler from before can write."
     if salvaged.new_ids_from is not None:
         yield f"Entries from id {salvaged.new_ids_from} on have new ids: who follows the journal begins again there."
+
+
+def _undefined(salvaged: Salvaged) -> list[str]:
+    """Jobs of which not even the first entry, their definition, is left."""
+    return [cut.job for cut in salvaged.cuts if cut.seq == 1 and cut.job != SCHEDULER_STREAM]
 
 
 def _entries(count: int) -> str:
@@ -142,6 +150,7 @@ def _treated(treated: Treated) -> Json:
         "set_aside": 0 if salvaged is None else salvaged.aside,
         "set_aside_file": None if salvaged is None else salvaged.aside_path,
         "paused": [] if salvaged is None else list(salvaged.paused),
+        "undefined": [] if salvaged is None else _undefined(salvaged),
         "new_ids_from": None if salvaged is None else salvaged.new_ids_from,
         "epoch": None if salvaged is None else salvaged.epoch,
     }

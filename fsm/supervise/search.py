@@ -16,7 +16,7 @@ from fsm.supervise.cgroup import Cgroup
 from fsm.supervise.examine import look
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.locks import try_lock
-from fsm.supervise.processes import is_alive, ticks
+from fsm.supervise.processes import open_process, ticks
 from fsm.supervise.survivors import Target, describe, open_found, scan
 
 _QUIET_SCANS = 2
@@ -83,11 +83,25 @@ class Searcher:
             for nonce in list(open_):
                 answer(Searched(nonce, None, f"the search failed: {error}"))
 
+    def _supervisor_gone(self, execution: Execution) -> bool:
+        """A process lets its locks go a moment before it counts as dead: that moment is waited for."""
+        fd = open_process(execution.arming.pid, execution.arming.pid_start)
+        if fd is None:
+            return True
+        try:
+            examination = look(self._folder, execution, self._boot_id)
+            examination.close()
+            poll = select.poll()
+            poll.register(fd, select.POLLIN)
+            return bool(poll.poll(0 if examination.finding.alive else _DEATH_WAIT_MS))
+        finally:
+            os.close(fd)
+
     def _begin(self, execution: Execution) -> tuple[Searched | None, Target | None]:
         arming = execution.arming
         if arming.boot_id != self._boot_id:
             return Searched(arming.nonce, Evidence.REBOOT), None
-        if is_alive(arming.pid, arming.pid_start):
+        if not self._supervisor_gone(execution):
             return Searched(arming.nonce, None, f"its supervisor, process {arming.pid}, is alive"), None
         folder = self._folder
         target = Target(

@@ -15,6 +15,7 @@ from pathlib import Path
 import apsw
 
 from fsm.journal.pages import Pages
+from fsm.journal.sqlite_store import open_to_read
 
 PAGE = 4096
 _LEAF, _INTERIOR = 0x0D, 0x05  # of a table
@@ -77,7 +78,7 @@ def overwrite(path: Path, place: int, data: bytes) -> None:
 
 def _pages_of_entries(path: Path, kind: int) -> list[int]:
     """The numbers of the pages of the table of entries, from its root down."""
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    connection = open_to_read(str(path), frozen=not Path(f"{path}-wal").exists())
     try:
         root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'entries'").get
     finally:

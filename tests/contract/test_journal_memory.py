@@ -12,6 +12,7 @@ from fsm.testing.journal_contract import JournalContract
 
 
 @pytest.mark.requirement("R-1")
+@pytest.mark.requirement("R-2")
 @pytest.mark.requirement("R-33")
 @pytest.mark.requirement("R-34")
 class TestMemory(JournalContract):

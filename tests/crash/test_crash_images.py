@@ -154,8 +154,8 @@ def test_no_crash_loses_an_acknowledged_entry(seed: int, ram: Path, full: bool, 
             raise
     _the_log_is_worth_it(history)
     figure(
-        f"crash images, seed {seed}: {count} of a log of {len(history.ops)} operations, {len(history.lines)} entries in "
-        f"{len(history.acknowledged)} transactions; no acknowledged entry lost, none broken"
+        f"crash images, seed {seed}: {count} of a log of {len(history.ops)} operations, {len(history.lines)} entries "
+        f"in {len(history.acknowledged)} transactions; no acknowledged entry lost, none broken"
     )
 
 

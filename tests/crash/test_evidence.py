@@ -59,9 +59,9 @@ def lines(stand: Stand) -> list[Line]:
     return read_lines(log(stand))
 
 
-def defined(stand: Stand, lasts_s: float, *ways: str, timeout: str = "1h", grace: str = "100ms") -> None:
+def defined(stand: Stand, lasts_s: float, *ways: str, code: int = 0, timeout: str = "1h", grace: str = "100ms") -> None:
     """The job that it is about, and another one, whose runs show that the scheduler had its turn."""
-    line = command(log(stand), lasts_s, 0, *ways)
+    line = command(log(stand), lasts_s, code, *ways)
     stand.define(Job("job", command=line, timeout=timeout, grace=grace), Job("marker", command=("/bin/true",)))
 
 
@@ -96,6 +96,7 @@ def report(stand: Stand, execution: Execution) -> Report:
 # ---- all that belongs to an execution is named by its arming
 
 
+@pytest.mark.requirement("R-19")
 @taken_out("own_report")
 def test_two_armings_of_one_run(stand: Stand, without: Without) -> None:
     """The first one disarms and says so. That is not how the run ended."""
@@ -130,6 +131,7 @@ def test_two_armings_of_one_run(stand: Stand, without: Without) -> None:
 # ---- the life lock first, then the report
 
 
+@pytest.mark.requirement("R-24")
 @taken_out("lock_before_report")
 def test_a_run_ends_while_it_is_looked_at(stand: Stand, without: Without) -> None:
     """It is alive when a scheduler begins to look, and has ended with a report when it looks again."""
@@ -154,6 +156,7 @@ def test_a_run_ends_while_it_is_looked_at(stand: Stand, without: Without) -> Non
 # ---- two locks
 
 
+@pytest.mark.requirement("R-25")
 @taken_out("two_locks")
 def test_a_supervisor_is_killed_and_the_slot_lock_is_inherited(stand: Stand, without: Without) -> None:
     """What holds the slot lock is no supervisor: the run has nobody to end it, so it is searched for and ended."""
@@ -180,6 +183,7 @@ def test_a_supervisor_is_killed_and_the_slot_lock_is_inherited(stand: Stand, wit
 # ---- every slot that is not released
 
 
+@pytest.mark.requirement("R-23")
 @taken_out("all_slots")
 def test_a_verdict_then_a_crash_then_the_slot(stand: Stand, without: Without) -> None:
     """The verdict is journaled, what is left of the run lives on, and scheduler and supervisor are killed."""
@@ -221,6 +225,7 @@ class Liar:
         raise AssertionError("nobody is mute")
 
 
+@pytest.mark.requirement("R-21")
 @pytest.mark.parametrize("lies", [False, True], ids=["as it is", "without stop_first"])
 def test_a_go_comes_after_the_verdict(stand: Stand, lies: bool) -> None:
     """A scheduler stands still between start and go; the run is cancelled; then the scheduler goes on."""
@@ -247,6 +252,7 @@ def test_a_go_comes_after_the_verdict(stand: Stand, lies: bool) -> None:
     assert lines(stand) == []
 
 
+@pytest.mark.requirement("R-21")
 @taken_out("stop_beats_go")
 def test_a_stop_whose_signal_was_lost(stand: Stand, without: Without) -> None:
     """The same, and nothing but the mailbox tells the supervisor."""
@@ -277,6 +283,7 @@ def _go_comes(stand: Stand, scheduler: Process) -> None:
 # ---- a mute supervisor
 
 
+@pytest.mark.requirement("R-11")
 @taken_out("backstop", "mute_killed")
 def test_a_mute_supervisor(stand: Stand, without: Without) -> None:
     """It stands still past the run's last deadline: judged, then killed, then searched for."""
@@ -310,6 +317,7 @@ def test_a_mute_supervisor(stand: Stand, without: Without) -> None:
 # ---- the search
 
 
+@pytest.mark.requirement("R-14")
 @taken_out("search_by_cookie", "free_proves_nothing")
 def test_a_grandchild_that_is_far_away(stand: Stand, without: Without) -> None:
     """It has a session of its own and none of the run's descriptors, and its supervisor is killed."""
@@ -351,6 +359,7 @@ def small(tmp_path: Path) -> Iterator[Stand]:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+@pytest.mark.requirement("R-26")
 @taken_out("preallocated_report")
 def test_the_disk_is_full_at_the_report(small: Stand, without: Without) -> None:
     """Neither the supervisor nor the journal finds any room. What was given its room before is not lost."""
@@ -382,6 +391,34 @@ def _fill(path: Path) -> None:
             file.write(bytes(4096))
 
 
+@pytest.mark.requirement("R-26")
+@taken_out("checksums")
+def test_a_report_is_damaged(stand: Stand, without: Without) -> None:
+    """While no scheduler is up, a byte of it changes: nobody judges by a guess, and the file is kept."""
+    fifo = a_fifo(stand)
+    defined(stand, 0.0, f"wait:{fifo.path}", code=7)
+    first = stand.serve()
+    run = stand.requested("job")
+    wrote(stand, "start")
+    supervisor, execution = stand.supervisor(run.id), stand.execution(run.id)
+    first.kill()
+    fifo.write("go on")
+    supervisor.wait_gone()
+    path = Path(stand.folder.arming_file("job", 1, execution.arming.nonce))
+    whole = path.read_bytes()
+    assert whole.count(b'"exit_code":7') == 2, "in the verdict, and beside the end of the tree"
+    damaged = whole.replace(b'"exit_code":7', b'"exit_code":0', 1)
+    path.write_bytes(damaged)
+    stand.serve(without=without)
+    ended = stand.until_ended(run.id)
+    if without:
+        assert (ended.reason, ended.exit_code) == (Reason.EXIT_CODE, 0), "what nobody has ever said"
+        return
+    assert (ended.state, ended.reason) == (State.LOST, Reason.UNREADABLE_REPORT)
+    assert stand.until_released(run.id).evidence is Evidence.SCAN
+    assert path.read_bytes() == damaged
+
+
 # ---- what the journal does not know
 
 
@@ -405,6 +442,7 @@ def put_back(stand: Stand, copy: Path) -> None:
     copy.replace(stand.folder.journal)
 
 
+@pytest.mark.requirement("R-6")
 @taken_out("strangers")
 def test_numbers_go_on_after_an_older_journal_was_put_back(stand: Stand, without: Without) -> None:
     """Runs 2 and 3 have folders that the journal does not know."""
@@ -454,6 +492,7 @@ def never_beside(stand: Stand, far: Process, run: int) -> None:
     assert not overlaps(lines(stand))
 
 
+@pytest.mark.requirement("R-14")
 @taken_out("strangers")
 def test_what_a_stranger_left_holds_the_slot(stand: Stand, without: Without) -> None:
     far = with_a_stranger(stand)
@@ -517,6 +556,7 @@ def test_a_live_stranger_is_waited_for(stand: Stand) -> None:
 # ---- a leaked end of a go pipe
 
 
+@pytest.mark.requirement("R-18")
 @taken_out("no_leak")
 def test_nobody_else_has_the_end_of_a_go_pipe(stand: Stand, without: Without) -> None:
     """The scheduler is killed: whoever waits for its go sees that at once."""

@@ -86,6 +86,7 @@ class Follower:
         return [event["data"]["state"] for event in events if event["run_id"] == run]
 
 
+@pytest.mark.requirement("R-25")
 @pytest.mark.parametrize("cause", [Cause.SCHEDULE, Cause.MANUAL])
 def test_ten_restarts_during_one_run(stand: Stand, cause: Cause, full: bool) -> None:
     """By kill -9, by SIGTERM and by a takeover, in turn."""
@@ -135,6 +136,7 @@ def restarted(stand: Stand, served: Served, number: int) -> Served:
 # ---- what ends while nobody is up
 
 
+@pytest.mark.requirement("R-26")
 @pytest.mark.parametrize(
     ("ends", "state", "reason", "code", "number"),
     [
@@ -214,6 +216,7 @@ def second_beside(stand: Stand) -> Served:
     return stand.serve()
 
 
+@pytest.mark.requirement("R-33")
 @pytest.mark.parametrize("window", ["queued", "arming", "armed", "started", "gone", "verdict_read"])
 def test_a_halted_scheduler_goes_on_beside_its_successor(stand: Stand, window: str) -> None:
     """It stands still somewhere in its work, another one takes its place, and then it goes on: it can append nothing,
@@ -239,6 +242,7 @@ def test_a_halted_scheduler_goes_on_beside_its_successor(stand: Stand, window: s
     assert {line.nonce for line in lines(stand)} <= starts
 
 
+@pytest.mark.requirement("R-18")
 def test_a_go_that_comes_too_late(stand: Stand) -> None:
     """The armed supervisor of a halted scheduler does not wait for ever: it disarms, its run ends, and the go of the
     old scheduler finds nobody."""
@@ -261,6 +265,7 @@ def test_a_go_that_comes_too_late(stand: Stand) -> None:
     nothing_of_the_first(stand)
 
 
+@pytest.mark.requirement("R-27")
 def test_a_halted_scheduler_with_ticks_due(stand: Stand) -> None:
     """It stands still while ticks come; they are answered once, by the one that is up."""
     defined(stand, 0.1, schedule="every 1s")

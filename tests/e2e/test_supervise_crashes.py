@@ -361,7 +361,7 @@ def test_the_end_of_an_adopted_supervisor_is_an_event_without_the_channel(bench:
     bench.launcher.watch(execution)
     kill_supervisor(execution)
     bench.changed(execution)
-    assert not bench.look(execution).alive
+    assert bench.ended(execution).report is None
 
 
 def test_what_has_ended_when_it_is_adopted_is_told_at_once(bench: Bench) -> None:

@@ -163,7 +163,6 @@ def test_the_environment_of_a_command(tmp_path: Path) -> None:
         b"CRONFSM_JOB": "böse".encode(),
         b"CRONFSM_ATTEMPT": b"2",
         b"CRONFSM_SESSION_KEY": "cron:böse:run:1".encode(),
-        b"CRONFSM_HOME": os.fsencode(bench.folder.path),
         b"CRONFSM_HOME": bytes(tmp_path / "data"),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,13 @@ def test_names_are_given_once() -> None:
 def test_every_scenario_has_a_revert() -> None:
     reports = {path.name.split("_")[1] for path in (ROOT / "tests" / "scenarios").glob("test_*.py")}
     assert reports == {str(revert.report) for revert in load() if revert.report is not None}
+
+
+def test_every_requirement_has_a_revert() -> None:
+    stated = re.findall(
+        r"^- \*\*(R-\d+)\*\* ", (ROOT / "specs" / "lifecycle.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert set(stated) == {name for revert in load() for name in revert.requirement}
 
 
 def test_what_does_not_apply_is_told(tmp_path: Path) -> None:

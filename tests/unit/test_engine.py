@@ -99,9 +99,7 @@ def _command(trigger: Trigger, reason: Reason | None, number: int) -> Command:
 
 @pytest.mark.requirement("R-2")
 @pytest.mark.parametrize(("source", "trigger", "reason"), triples())
-def test_every_edge_with_every_reason_is_taken(
-    source: State | None, trigger: Trigger, reason: Reason | None
-) -> None:
+def test_every_edge_with_every_reason_is_taken(source: State | None, trigger: Trigger, reason: Reason | None) -> None:
     stream = Stream()
     number = stream.at(source)
     decision = stream.do(_command(trigger, reason, number))
@@ -303,6 +301,7 @@ def test_after_a_gap_at_most_the_last_tick_makes_a_run(late: int, cause: Cause, 
     assert (queued.cause, queued.scheduled_for) == (cause, NOON + HOUR)
 
 
+@pytest.mark.requirement("R-30")
 def test_a_tick_that_is_too_late_is_missed() -> None:
     stream = Stream(Job("backup", schedule="0 13 * * *"))
     stream.pass_time(3 * HOUR)

@@ -195,9 +195,9 @@ class Driver:
             self.rng.shuffle(common)
             common.sort(key=lambda window: self.by_window[window.name])
             for window in [*common[: max(0, room)], *rare]:
-                # a scheduler that stands still in one of its windows hands out nothing: it is killed soon
                 self._tickets[window.name] = now + self.rng.uniform(4.0, 8.0)
-                self.stand.ticket(window.name, STOP if self.rng.random() < 0.3 else KILL)
+                halt = self.rng.random() < 0.3 and window.name != "uncommitted"  # a lock that a cancel would wait for
+                self.stand.ticket(window.name, STOP if halt else KILL)
 
     def _lacking(self) -> list[Window]:
         halted = Counter(halted.kill.window for halted in self._halted)
@@ -278,8 +278,6 @@ class Driver:
         return {run.id: (run.arming.pid, run.arming.pid_start) for run in runs if run.arming is not None}
 
     def _cancel_something(self) -> None:
-        if any(halted.kill.victim is Victim.SCHEDULER for halted in self._halted):
-            return  # it may stand still in the middle of a transaction, and the cancel would wait for it
         running = list(self._running())
         if running:
             self.cancelled.add(running[0])

@@ -32,7 +32,7 @@ KINDS = (
     Kind("second", "1.3s", 1.0),
     Kind("long", "1s", 5.0),
     Kind("parent", "1.5s", 0.3, ways=("child",)),
-    Kind("stubborn", "1.7s", 30.0, ways=("ignore-term", "child"), timeout="500ms", times_out=True),
+    Kind("stubborn", "1.7s", 30.0, ways=("ignore-term", "heir"), timeout="500ms", times_out=True),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
 

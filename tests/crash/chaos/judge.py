@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from attrs import define, field, frozen
 
@@ -17,14 +18,19 @@ from chaos.windows import Victim
 from fsm.instants import Instant, parse_duration
 from fsm.journal.sqlite import SqliteJournal
 from fsm.journal.verify_store import verify_journal
-from fsm.model.entries import Entry, Queued, Refused, Released, SchedulerDown
+from fsm.model.entries import Ended, Entry, Queued, Refused, Released, SchedulerDown, Started
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.model.states import Reason, State
 from fsm.ports import RunQuery
-from fsm.testing.ledger import TICKS, Story, Stream
+from fsm.testing.ledger import AFTER, TICKS, Story, Stream
 
-AFTER_THE_END_WAS_WRITTEN = frozenset({"emptied_written", "reported", "slot_closed"})
-"""Windows in which a supervisor has written the verdict of a command that left nothing behind."""
+VERDICT_WRITTEN = frozenset(
+    {"verdict_written", "terminated", "announced", "killing", "emptied_written", "reported", "slot_closed"}
+)
+"""Windows in which a supervisor has written its verdict: a kill there changes nothing about how the run ended."""
+
+MISTAKES = ("Traceback", "Exception in", "never retrieved")
+"""What a scheduler says when it has made one."""
 
 _APART_US = 1_000
 """How far readings of two clocks are apart that were made one after the other."""
@@ -105,6 +111,7 @@ def broken(history: History) -> list[str]:
         _lost,
         _never_executed,
         _published,
+        _mistakes,
     )
     return [f"{law.__name__.strip('_')}: {sentence}" for law in laws for sentence in law(history)]
 
@@ -181,7 +188,7 @@ def _succeeded(history: History) -> Iterator[str]:
         if history.command_killed(story):
             continue  # between its last line and its exit
         kill = history.killed(story)
-        if kill is not None and (kill.window not in AFTER_THE_END_WAS_WRITTEN or kind.ways):
+        if kill is not None and kill.window not in VERDICT_WRITTEN:
             continue
         ended = story.ended
         code = None if ended is None else ended.exit_code
@@ -191,12 +198,14 @@ def _succeeded(history: History) -> Iterator[str]:
 
 
 def _lost(history: History) -> Iterator[str]:
-    """Lost is only whose supervisor was killed; and who was killed while the command ran on is nothing better."""
+    """Lost is only whose supervisor was killed before it had judged; and without an end nothing has succeeded."""
     for story in history.stories():
         kill = history.killed(story)
         if story.state is State.LOST:
             if kill is None:
                 yield f"{story.id} is lost ({story.ended and story.ended.reason}), and nobody killed its supervisor"
+            elif kill.window in VERDICT_WRITTEN:
+                yield f"{story.id} is lost, and its supervisor was killed when it had judged: {kill.window}"
             elif story.ended is not None and story.ended.reason is not Reason.VANISHED:
                 yield f"{story.id} is lost ({story.ended.reason})"
         if story.state is State.SUCCEEDED and not history.lines_of(story, "end"):
@@ -216,14 +225,30 @@ def _never_executed(history: History) -> Iterator[str]:
 
 def _published(history: History) -> Iterator[str]:
     """What was published is what was journaled: nobody was ever shown a state that the run did not have."""
-    known = {(entry.id, f"{entry.job}/{entry.run}"): entry for entry in history.entries if entry.run is not None}
-    if not history.stand.events.exists():
-        return
+    known = {entry.id: entry for entry in history.entries if isinstance(entry.body, Queued | Started | Ended)}
     for text in history.stand.events.read_text().splitlines():
         event = json.loads(text)
-        entry = known.get((event["id"], event["run_id"]))
-        if entry is None or entry.seq != event["seq"]:
-            yield f"an event was published that is not journaled: {event}"
+        entry = known.get(event["id"])
+        shown = (event["run_id"], event["seq"], event["data"]["state"])
+        if entry is None or shown != (f"{entry.job}/{entry.run}", entry.seq, _after(entry)):
+            yield f"an event was published that says something else than the journal: {event}"
+
+
+def _after(entry: Entry) -> State:
+    """The state of a run after one of its transitions."""
+    if isinstance(entry.body, Ended):
+        return AFTER[entry.body.trigger]
+    return State.RUNNING if isinstance(entry.body, Started) else State.QUEUED
+
+
+def _mistakes(history: History) -> Iterator[str]:
+    """No scheduler and no supervisor has tripped over itself."""
+    for served in history.stand.servers:
+        said = served.said()
+        if any(word in said for word in MISTAKES):
+            yield f"{served.log.name}: {said}"
+    for path in sorted(Path(history.stand.folder.runs).glob("*/*/*.crash")):
+        yield f"{path.parent}: {path.read_text()}"
 
 
 # ---- beyond the history: the store, and the processes

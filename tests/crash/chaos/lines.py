@@ -37,21 +37,18 @@ def overlaps(lines: list[Line]) -> list[str]:
     behind a line of another that began later was written by a process that lived when the other one began.
     """
     found = []
-    over: set[int] = set()
-    last: Line | None = None
+    newest: int | None = None
     nonces: dict[int, str] = {}
     for line in lines:
-        if line.run in over:
-            found.append(f"a process of run {line.run} writes {line.what!r} after run {last and last.run} began")
-        if last is not None and line.run != last.run:
-            over.add(last.run)
-            if line.what != "start" and line.run not in over:
+        if line.run not in nonces:
+            nonces[line.run] = line.nonce
+            newest = line.run
+            if line.what != "start":
                 found.append(f"run {line.run} begins with {line.what!r}")
-        if nonces.setdefault(line.run, line.nonce) != line.nonce:
+        elif line.what == "start":
+            found.append(f"run {line.run} was executed again")
+        if line.run != newest:
+            found.append(f"a process of run {line.run} writes {line.what!r} after run {newest} began")
+        if line.nonce != nonces[line.run]:
             found.append(f"run {line.run} was executed by two armings, {nonces[line.run]} and {line.nonce}")
-        last = line
-    for run in nonces:
-        began = sum(line.what == "start" for line in lines if line.run == run)
-        if began > 1:
-            found.append(f"run {run} was executed {began} times")
     return found

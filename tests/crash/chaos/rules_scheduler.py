@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import os
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from chaos.tickets import Make, Tickets, replace
 from fsm.model.facts import Execution, Finding
 from fsm.scheduler.strangers import Strangers
 from fsm.scheduler.watcher import Watcher
-from fsm.supervise.armingfile import HEADER, SIZE
+from fsm.supervise.armingfile import FRAME, HEADER, SIZE, Part
 from fsm.supervise.examine import Look
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.handshake import Handshake
@@ -154,6 +155,20 @@ def _free_proves_nothing(tickets: Tickets) -> None:
     search.scan = scan  # type: ignore[attr-defined, assignment]
 
 
+def _checksums(tickets: Tickets) -> None:
+    """What can be parsed is believed."""
+
+    def make(real: Make) -> Make:
+        def unpack(self: Part, file: bytes) -> object:
+            payload = file[self.offset + FRAME :][: int.from_bytes(file[self.offset + 6 : self.offset + 8], "little")]
+            checksum = binascii.crc32(payload).to_bytes(4, "little") if payload else bytes(4)
+            return real(self, file[: self.offset + 8] + checksum + file[self.offset + FRAME :])
+
+        return unpack
+
+    replace(Part, "unpack", make)
+
+
 def _strangers(tickets: Tickets) -> None:
     """What the journal does not know is not looked for."""
     Strangers.find = lambda self: {}  # type: ignore[method-assign]
@@ -185,6 +200,7 @@ RULES: dict[str, Callable[[Tickets], None]] = {
     "search": _search,
     "search_by_cookie": _search_by_cookie,
     "free_proves_nothing": _free_proves_nothing,
+    "checksums": _checksums,
     "strangers": _strangers,
     "no_leak": _no_leak,
 }

@@ -47,7 +47,10 @@ class Tickets:
         with open("/proc/self/stat", "rb") as file:
             start = file.read().rpartition(b")")[2].split()[19]
         line = b'{%b,"pid":%d,"start":%b}\n' % (fields, os.getpid(), start)
-        fd = os.open(self._said, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            fd = os.open(self._said, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return  # the test is over
         try:
             os.write(fd, line)
         finally:

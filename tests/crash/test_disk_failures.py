@@ -1,0 +1,352 @@
+"""Disks that fail under load: nothing acknowledged is lost, the errors have their types, and it goes on by itself."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+from recording_vfs import Kind, Op, Recorder, recording
+
+import fsm
+from fsm.errors import JournalFull, JournalUnusable, StoreError
+from fsm.instants import HOUR, Instant, Moment
+from fsm.journal.mend import Mender, salvage_in_place, salvage_to
+from fsm.journal.sqlite import SqliteJournal
+from fsm.journal.verify_store import verify_journal
+from fsm.model.states import State
+from fsm.testing import Simulation, succeed
+from fsm.testing.damage import ENTRIES
+from fsm.testing.journal_base import everything, tell_a_long_story
+from fsm.testing.scribe import BOOT, START, Scribe
+
+Figure = Callable[[str], None]
+
+SOURCE = str(Path(fsm.__file__).parent.parent)
+APPENDER = str(Path(__file__).parent / "appender.py")
+WITHIN_S = 60.0
+
+# ---- the real disk, by strace
+
+
+def _works(command: list[str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=WITHIN_S, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def strace() -> str:
+    """strace, where it is there and may trace."""
+    found = shutil.which("strace")
+    if found is None:
+        pytest.skip("there is no strace on this machine")
+    if not _works([found, "-o", os.devnull, "true"]):
+        pytest.skip("strace may not trace here (ptrace is not permitted)")
+    return found
+
+
+def appended(path: Path, transactions: int, *before: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*before, sys.executable, APPENDER, str(path), str(transactions)],
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+        env={**os.environ, "PYTHONPATH": SOURCE},
+        check=False,
+    )
+
+
+def acknowledged(done: subprocess.CompletedProcess[str]) -> int:
+    """The newest entry that was acknowledged."""
+    return max((int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("ack")), default=0)
+
+
+def entries_of(path: Path) -> int:
+    """How many entries there are; all of it must be well."""
+    with closing(SqliteJournal(path)) as journal:
+        assert list(verify_journal(journal)) == []
+        assert journal.unsound() == []
+        return journal.last_id()
+
+
+TRANSACTIONS = 30
+
+
+@pytest.mark.parametrize("call", ["fdatasync", "pwrite64"])
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC", "EROFS"])
+def test_a_real_disk_that_fails_for_a_while(
+    call: str, error: str, strace: str, tmp_path: Path, full: bool, figure: Figure
+) -> None:
+    """EROFS is what a file system says that the kernel has made read-only after an error."""
+    if call == "fdatasync" and error != "EIO":
+        pytest.skip("fdatasync fails with EIO")
+    refused = 0
+    windows = [(first, first + length) for first in range(9, 60, 5 if full else 25) for length in (0, 3)]
+    for number, (first, last) in enumerate(windows):
+        path = tmp_path / f"{number}.db"
+        inject = f"inject={call}:error={error}:when={first}..{last}"
+        done = appended(path, TRANSACTIONS, strace, "-o", os.devnull, "-e", f"trace={call}", "-e", inject)
+        assert done.returncode == 0, done.stderr
+        kinds = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("again")}
+        refused += bool(kinds)
+        assert kinds <= ({"JournalFull"} if error == "ENOSPC" else {"JournalUnusable"})
+        assert entries_of(path) == acknowledged(done) == TRANSACTIONS
+    assert refused > len(windows) // 2, "hardly any append has noticed it"
+    figure(f"{call} failing with {error}: {len(windows)} windows, in {refused} of them appends were refused; none lost")
+
+
+def test_a_process_that_is_killed_at_any_write_or_sync(strace: str, tmp_path: Path, full: bool, figure: Figure) -> None:
+    killed = 0
+    places = range(30, 330, 10 if full else 75)
+    for place in places:
+        path = tmp_path / f"{place}.db"
+        calls = "pwrite64,fdatasync,ftruncate"
+        inject = f"inject={calls}:signal=KILL:when={place}"
+        done = appended(path, TRANSACTIONS, strace, "-o", os.devnull, "-e", f"trace={calls}", "-e", inject)
+        killed += done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+        there = entries_of(path)
+        assert acknowledged(done) <= there <= acknowledged(done) + 1
+        again = appended(path, 5)
+        assert again.returncode == 0, again.stderr
+        assert entries_of(path) == acknowledged(again) == there + 5
+    assert killed > len(places) // 2
+    figure(f"killed at a write or sync: {killed} times; no acknowledged entry lost, the next process goes on")
+
+
+# ---- a disk that is really full
+
+FULL_DISK = """
+set -e
+mount -t tmpfs -o size=512k tmpfs "$1"
+head -c 200000 /dev/zero > "$1/filler"
+"$2" "$3" "$1/journal.db" 400 > "$4/out" 2> "$4/err" &
+pid=$!
+while kill -0 $pid 2>/dev/null && ! grep -q JournalFull "$4/out"; do sleep 0.05; done
+: > "$1/filler"
+wait $pid
+cp "$1"/journal.db "$4/"
+"""
+
+
+def _namespace() -> list[str] | None:
+    """How to get a file system of one's own that goes with the process; None where that cannot be had."""
+    for command in (["unshare", "--mount"], ["unshare", "--user", "--map-root-user", "--mount"]):
+        if shutil.which("unshare") and _works([*command, "sh", "-c", "mount -t tmpfs tmpfs /mnt"]):
+            return command
+    return None
+
+
+def test_a_disk_that_is_really_full_and_has_room_again(tmp_path: Path, figure: Figure) -> None:
+    namespace = _namespace()
+    if namespace is None:
+        pytest.skip("a file system of one's own cannot be mounted here (no root, no user namespaces)")
+    (tmp_path / "disk").mkdir()
+    arguments = [str(tmp_path / "disk"), sys.executable, APPENDER, str(tmp_path)]
+    done = subprocess.run(
+        [*namespace, "sh", "-c", FULL_DISK, "sh", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+        env={**os.environ, "PYTHONPATH": SOURCE},
+        check=False,
+    )
+    out = (tmp_path / "out").read_text()
+    assert done.returncode == 0, (done.stderr, out[-500:], (tmp_path / "err").read_text())
+    refused = [line for line in out.splitlines() if line.startswith("again")]
+    assert refused
+    assert {line.split()[1] for line in refused} == {"JournalFull"}
+    newest = max(int(line.split()[1]) for line in out.splitlines() if line.startswith("ack"))
+    assert newest == 400
+    assert entries_of(tmp_path / "journal.db") == 400
+    figure(f"a full tmpfs of 512 KiB: {len(refused)} appends refused, 400 of 400 transactions there in the end")
+
+
+# ---- a disk as the test wants it
+
+
+@pytest.fixture
+def disk() -> Iterator[Recorder]:
+    with recording() as recorder:
+        yield recorder
+
+
+def failing(kind: Kind, error: type[apsw.Error]) -> Callable[[Op], None]:
+    def before(op: Op) -> None:
+        if op.kind is kind:
+            raise error("as the test wants it")
+
+    return before
+
+
+FAILURES = {
+    "full": (Kind.WRITE, apsw.FullError, JournalFull),
+    "writes fail": (Kind.WRITE, apsw.IOError, JournalUnusable),
+    "syncs fail": (Kind.SYNC, apsw.IOError, JournalUnusable),
+    "read-only": (Kind.WRITE, apsw.ReadOnlyError, JournalUnusable),
+}
+
+
+@pytest.mark.parametrize("what", FAILURES)
+def test_each_append_is_taken_as_a_whole_or_not_at_all(what: str, disk: Recorder, tmp_path: Path) -> None:
+    kind, raised, expected = FAILURES[what]
+    with closing(SqliteJournal(tmp_path / "journal.db")) as journal:
+        scribe = Scribe(journal)
+        tell_a_long_story(scribe)
+        before = everything(journal)
+        disk.before = failing(kind, raised)
+        for _ in range(3):
+            with pytest.raises(expected):
+                scribe.queue("c")
+            assert everything(journal) == before, "it can be read, and nothing has changed"
+        disk.before = None
+        scribe.queue("c")
+        assert len(list(journal.entries())) == len(before["entries"]) + 1
+        assert list(verify_journal(journal)) == []
+
+
+@pytest.mark.parametrize("what", FAILURES)
+def test_a_scheduler_over_a_disk_that_fails(what: str, disk: Recorder, tmp_path: Path) -> None:
+    """Runs go on, none is lost, and what happened meanwhile is recorded with the times at which it happened."""
+    kind, raised, expected = FAILURES[what]
+    with closing(SqliteJournal(tmp_path / "journal.db")) as journal:
+        sim = Simulation(journal=journal)
+        sim.add_job("job", schedule="every 10m", timeout="1h")
+        sim.script("job", [succeed(after="5m")])
+        sim.advance("10m1s")
+        disk.before = failing(kind, raised)
+        sim.advance("12m")  # the run ends meanwhile, and a tick comes
+        assert sim.life is not None
+        assert isinstance(sim.life.scheduler.trouble, expected)
+        assert [run.state for run in sim.runs("job")] == [State.RUNNING]
+        disk.before = None
+        sim.advance("4m")
+        assert sim.life.scheduler.trouble is None
+        runs = sim.runs("job")
+        assert [(run.state, run.scheduled_for) for run in runs] == [
+            (State.SUCCEEDED, "2026-03-28T22:20:00Z"),
+            (State.SUCCEEDED, "2026-03-28T22:10:00Z"),
+        ]
+        assert runs[1].ended_at == "2026-03-28T22:15:00Z"
+        sim.check()
+        assert list(verify_journal(journal)) == []
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_disk_that_has_no_room_for_a_second_journal(in_place: bool, disk: Recorder, tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with closing(SqliteJournal(path)) as journal:
+        tell_a_long_story(Scribe(journal))
+    ENTRIES["an entry changed"](path)
+    content = path.read_bytes()
+    by = Mender(Moment(Instant(START + HOUR), HOUR, BOOT), 1, "0")
+    written = 0
+
+    def before(op: Op) -> None:
+        nonlocal written
+        if op.kind is Kind.WRITE and ("new" in op.name or "salvaged" in op.name):
+            written += 1
+            if written > 40:
+                raise apsw.FullError("no room")
+
+    disk.before = before
+    with pytest.raises(JournalFull):
+        if in_place:
+            salvage_in_place(str(path), by)
+        else:
+            salvage_to(str(path), str(tmp_path / "new.db"), by)
+    assert written > 40
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"journal.db": content}
+    disk.before = None
+    done, _ = salvage_in_place(str(path), by)
+    assert entries_of(path) == done.entries
+
+
+# ---- a folder that may not be written any more
+
+READ_ONLY = """
+import os, sys
+if os.geteuid() == 0:
+    os.setgid(65534), os.setuid(65534)
+from fsm.errors import StoreError
+from fsm.journal.sqlite import SqliteJournal
+from fsm.journal.verify_store import verify_journal
+from fsm.testing.scribe import Scribe
+
+path = sys.argv[1]
+journal = SqliteJournal(path)
+scribe = Scribe(journal)
+scribe.define("a")
+acknowledged = 1
+folder = os.path.dirname(path)
+for name, mode in ((folder, 0o555), (path, 0o444)):
+    os.chmod(name, mode)
+for _ in range(50):
+    try:
+        scribe.run_through("a")
+    except StoreError as error:
+        print(type(error).__name__)
+    acknowledged = journal.last_id()
+try:
+    SqliteJournal(path)
+except StoreError as error:
+    print("a second one:", type(error).__name__, error)
+for name, mode in ((folder, 0o755), (path, 0o644)):
+    os.chmod(name, mode)
+scribe.run_through("a")
+assert journal.last_id() == acknowledged + 4
+second = SqliteJournal(path)
+Scribe(second).run_through("a")
+assert not list(verify_journal(second))
+second.close()
+journal.close()
+print("there in the end:", SqliteJournal(path, read_only=True).last_id())
+"""
+
+
+def test_a_folder_made_read_only_under_load(tmp_path: Path) -> None:
+    """Who has the journal open goes on: its files are there. Who comes new is told; afterwards all is as before."""
+    folder = Path("/tmp" if os.access("/tmp", os.W_OK) else tmp_path) / f"cronfsm-read-only-{os.getpid()}"
+    folder.mkdir()
+    folder.chmod(0o777)
+    try:
+        if os.geteuid() == 0:
+            os.chown(folder, 65534, 65534)
+            nobody = "import os; os.setgid(65534); os.setuid(65534); import fsm.journal.sqlite, fsm.testing.scribe"
+            if not _works([sys.executable, "-c", f"import sys; sys.path.insert(0, {SOURCE!r}); {nobody}"]):
+                pytest.skip("as root one may write everywhere, and another user may not read the program here")
+        done = subprocess.run(
+            [sys.executable, "-c", READ_ONLY, str(folder / "journal.db")],
+            capture_output=True,
+            text=True,
+            timeout=WITHIN_S,
+            env={**os.environ, "PYTHONPATH": SOURCE},
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        *_, second, last = done.stdout.splitlines()
+        assert second.startswith("a second one: JournalUnusable")
+        assert "may only be read" in second or "not writable" in second
+        assert last == "there in the end: 209"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_no_room_is_told_from_a_failing_disk() -> None:
+    """What strace injects above has its own error; these are the numbers that stand for no room."""
+    from fsm.journal.sqlite_trouble import trouble
+
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        assert isinstance(trouble(apsw.IOError("x"), "/x", number), JournalFull)
+    for number in (errno.EIO, errno.EROFS, 0):
+        found: StoreError = trouble(apsw.IOError("x"), "/x", number)
+        assert isinstance(found, JournalUnusable)
