@@ -75,8 +75,8 @@ class Host:
         self.world.jump(_length(by))
 
     def _run_to(self, until: int) -> None:
-        while True:
-            self._turns()
+        while self.world.t <= until:
+            self._turns(until)
             times = [self.world.next_event(), *(life.wakes_at for life in self._lives)]
             soonest = min((t for t in times if t is not None), default=None)
             if soonest is None or soonest > until:
@@ -84,9 +84,10 @@ class Host:
             self.world.go_to(max(soonest, self.world.t))
         self.world.go_to(max(until, self.world.t))
 
-    def _turns(self) -> None:
-        """Every scheduler answers what this instant brought."""
-        while True:
+    def _turns(self, until: int) -> None:
+        """Every scheduler answers what this instant brought. A slow one may take longer than there is time: what it
+        has not come to by `until` it comes to when time is let go on."""
+        while self.world.t <= until:
             life = next((life for life in self._lives if life.wants_turn), None)
             if life is None:
                 return
@@ -162,7 +163,7 @@ class Host:
             self._as_process(new, new.begin)
         except StoreError as trouble:
             self._end(new, f"the scheduler cannot begin: {trouble}")
-        self._turns()
+        self._turns(self.world.t)
 
     def stop_scheduler(self) -> None:
         """SIGSTOP: it does nothing, and its pipes stay open. `restart` then begins another one (a takeover)."""

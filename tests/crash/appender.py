@@ -20,7 +20,7 @@ PAUSE_S = 0.005
 
 def main(path: str, transactions: int) -> None:
     """Append that many transactions, whatever the disk does."""
-    journal = SqliteJournal(path, node="here")
+    journal = opened(path)
     journal._store.execute("PRAGMA wal_autocheckpoint = 8").fetchall()
     for number in range(transactions):
         scribe = Scribe(journal, start=Instant(START + (journal.last_id() + number) * HOUR))
@@ -38,6 +38,17 @@ def main(path: str, transactions: int) -> None:
         else:
             raise SystemExit("it never came to an end")
     journal.close()
+
+
+def opened(path: str) -> SqliteJournal:
+    """The journal, made if it has to be, as soon as the disk lets it."""
+    for _ in range(MAX_TRIES):
+        try:
+            return SqliteJournal(path, node="here")
+        except StoreError as error:
+            say(f"again {type(error).__name__} {error}")
+            time.sleep(PAUSE_S)
+    raise SystemExit("it never opened")
 
 
 def one(scribe: Scribe) -> None:

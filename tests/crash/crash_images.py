@@ -66,12 +66,12 @@ def _apply(data: bytearray, op: Op, sectors: Sectors) -> None:
         if sectors is WHOLE:
             data[op.offset :] = bytes(max(0, op.offset - len(data)))
         return
-    if sectors is not WHOLE and not sectors:
+    if sectors == ABSENT:
         return
     end = op.offset + len(op.data)
     if len(data) < end:
         data.extend(bytes(end - len(data)))
-    if sectors is WHOLE:
+    if sectors is None:
         data[op.offset : end] = op.data
         return
     for sector in sectors:

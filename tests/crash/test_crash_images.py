@@ -235,7 +235,7 @@ def test_syncs_that_fail_lose_nothing_that_is_acknowledged_later(
         def before(op: Op) -> None:
             if op.kind is Kind.SYNC and rng.random() < chance:
                 error = apsw.IOError("the disk fails")
-                error.extendedresult = apsw.SQLITE_IOERR_FSYNC
+                error.extendedresult = apsw.SQLITE_IOERR_FSYNC  # type: ignore[attr-defined]  # apsw reads it
                 raise error
 
         recorder.before = before

@@ -203,6 +203,22 @@ def test_a_stopped_scheduler_is_taken_over(stand: Stand) -> None:
     nothing_of_the_first(stand)
 
 
+def test_a_scheduler_is_taken_over_in_the_middle_of_a_transaction(stand: Stand) -> None:
+    """It holds the journal's lock while it stands still; what it had not committed never was."""
+    defined(stand, 0.0)
+    first = stand.serve()
+    stand.ticket("uncommitted", STOP)
+    run = stand.requested("job").id
+    stand.in_window("uncommitted")
+    assert stand.run(run).state is State.QUEUED
+    second = stand.serve(takeover=True)
+    assert (first.wait(), second.epoch) == (-signal.SIGKILL, 2)
+    assert stand.until_ended(run).state is State.SUCCEEDED
+    stand.until_released(run)
+    nothing_of_the_first(stand)
+    assert [line.what for line in lines(stand)] == ["start", "end"]
+
+
 def nothing_of_the_first(stand: Stand) -> None:
     """No entry of epoch 1 stands behind the second scheduler's first."""
     entries = stand.entries()

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,10 @@ from typing import Any
 
 from cli_process import SOURCE, Cli, alive, stop, until
 
+from fsm.client.engine import Engine
+from fsm.instants import SECOND, Instant, format_instant
+from fsm.journal.sqlite import SqliteJournal
+from fsm.model.job import Job
 from fsm.scheduler.lock import who_serves
 from fsm.supervise.poke import send
 from fsm.supervise.processes import is_alive, send_signal
@@ -98,6 +103,16 @@ class Stage(Cli):
                     os.kill(pid, signal.SIGKILL)
 
     # ---- what people do and see
+
+    def add_due_in(self, seconds: int, job: str, shell: str) -> Instant:
+        """A job that is due once, so soon that the command line might not be there in time. When it is due."""
+        self.folder.create()
+        journal = SqliteJournal(self.folder.journal)
+        due = Instant((int(time.time()) + seconds) * SECOND)
+        Engine(journal).define(Job(job, schedule=f"at {format_instant(due)}", shell=shell))
+        journal.close()
+        assert time.time() * SECOND < due, "a time that is past when its job is made is not due"
+        return due
 
     def gate(self, name: str = "gate") -> Gate:
         """A new gate."""

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from scenario_kit import SOURCE, Stage, stop, until
 
-from fsm.instants import SECOND, Instant, format_instant
+from fsm.instants import SECOND, format_instant
 from fsm.model.states import State
 from fsm.supervise.processes import is_alive, stat_of
 from fsm.testing import Simulation, Step, succeed
@@ -77,9 +77,8 @@ def test_a_job_that_kills_its_scheduler_every_night(keeper: str) -> None:
 def test_with_real_processes_a_job_kills_its_scheduler_and_a_keeper_restarts_it(stage: Stage) -> None:
     """As under systemd: whenever `serve` dies it is started again. It dies once, and the job runs once."""
     marks = stage.root / "marks"
-    due = Instant((int(time.time()) + 1) * SECOND)
     kill = f"kill -9 $(sed 's/.*\"pid\": \\([0-9]*\\),.*/\\1/' {stage.folder.scheduler_lock})"
-    stage.ok("add", "restarter", "--schedule", f"at {format_instant(due)}", "--shell", f"echo ran >> {marks}; {kill}")
+    due = stage.add_due_in(2, "restarter", f"echo ran >> {marks}; {kill}")
     until(lambda: time.time() * SECOND > due)
     codes = []
     while not codes or codes[-1] != 0:

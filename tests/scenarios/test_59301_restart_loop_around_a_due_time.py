@@ -18,7 +18,7 @@ import time
 import pytest
 from scenario_kit import Stage, dies_as_it_comes_up, every_crash_point, until
 
-from fsm.instants import SECOND, Instant, format_instant, parse_instant
+from fsm.instants import SECOND, format_instant, parse_instant
 from fsm.model.states import Reason, State
 from fsm.testing import RunView, Simulation, succeed
 
@@ -98,8 +98,7 @@ def test_a_clock_that_is_set_back_makes_no_second_run() -> None:
 def test_with_real_processes_serve_is_killed_in_a_loop(stage: Stage) -> None:
     """As soon as it is up, until the time is due; then as soon as it has said anything, until the run is over."""
     marks = stage.root / "marks"
-    due = Instant((int(time.time()) + 2) * SECOND)
-    stage.ok("add", "report", "--schedule", f"at {format_instant(due)}", "--shell", f"echo ran >> {marks}")
+    due = stage.add_due_in(3, "report", f"echo ran >> {marks}")
     while time.time() * SECOND < due:
         stage.crash(stage.up())
     for _ in range(5):  # it has three things to say: queued, running, ended
