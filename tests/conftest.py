@@ -7,6 +7,7 @@ has nothing to do with them cannot be stopped by a new find; `dev` and `fuzz` lo
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -16,3 +17,8 @@ settings.register_profile("dev", deadline=None, max_examples=20, suppress_health
 settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, suppress_health_check=_SLOW)
 settings.register_profile("fuzz", deadline=None, max_examples=5_000, print_blob=True, suppress_health_check=_SLOW)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell without a terminal starts what it puts into the background with SIGINT ignored, and everything started from
+    # here would inherit that: the tests of ctrl-C need the default.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
