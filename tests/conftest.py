@@ -19,6 +19,6 @@ settings.register_profile("fuzz", deadline=None, max_examples=5_000, print_blob=
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell without a terminal starts what it puts into the background with SIGINT ignored, and everything started from
-    # here would inherit that: the tests of ctrl-C need the default.
+    # A shell without a terminal starts what it puts into the background with SIGINT ignored, and everything started
+    # from here would inherit that: the tests of ctrl-C need the default.
     signal.signal(signal.SIGINT, signal.default_int_handler)
