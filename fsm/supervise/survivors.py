@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fsm.supervise.processes import Stat, all_pids, open_process, read_text, stat_of
 
@@ -16,6 +16,7 @@ _COOKIE = re.compile(rb"(?:^|\0)CRONFSM_RUN_TOKEN=([^\0]*)")
 _MAX_ENVIRON = 8 * 1024 * 1024  # above what Linux lets a program start with
 _OURS = ("cronfsm-superv",)  # a supervisor that holds its slot lock is another arming's
 _SAME_START = 5  # clock ticks between the moment before a fork and the start time of its child, on a busy machine
+_OUTSIDE = 0  # the session of a process whose session began outside of our pid namespace
 _KERNEL_THREADS = 2  # kthreadd, the parent of them all
 
 
@@ -50,9 +51,13 @@ def scan(targets: Sequence[Target]) -> None:
     by_token = {target.token: target for target in targets}
     unreadable: list[Stat] = []
     strangers: list[tuple[Stat, bool]] = []  # no cookie of a target; whether it has another run's
+    eldest: dict[int, int] = {}  # by session, the start time of its oldest member
     for pid in all_pids():
         stat = stat_of(pid)
-        if stat is None or stat.dead or stat.start < oldest or pid == os.getpid():
+        if stat is None:
+            continue
+        eldest[stat.session] = min(stat.start, eldest.get(stat.session, stat.start))
+        if stat.dead or stat.start < oldest or pid == os.getpid():
             continue
         if _KERNEL_THREADS in (pid, stat.ppid):
             continue
@@ -67,7 +72,7 @@ def scan(targets: Sequence[Target]) -> None:
         if not mine:
             strangers.append((stat, bool(cookies)))
     for target in targets:
-        _by_session(target, [stat for stat, _ in strangers] + unreadable)
+        _by_session(target, [stat for stat, _ in strangers] + unreadable, eldest)
         _by_slot_lock(target, [stat for stat, others in strangers if not others])
         _look_at_unreadable(target, unreadable)
 
@@ -88,26 +93,22 @@ def _cookies(pid: int) -> list[bytes] | None:
     return None if environ is None else _COOKIE.findall(environ)
 
 
-def _by_session(target: Target, others: Sequence[Stat]) -> None:
+def _by_session(target: Target, others: Sequence[Stat], eldest: Mapping[int, int]) -> None:
     """Members of the run's sessions that have lost its cookie.
 
-    A session of a process that was found is the run's, for the command began one of its own; unless its leader is
-    older than the run, as where somebody tries a run's environment in a terminal. One that is only known by its
-    number may have passed to strangers since: see `_same_session`.
+    A session of a process that was found is the run's, for the command began one of its own; unless any member of it
+    is older than the run, as where somebody tries a run's environment in a terminal: its leader may be gone, or live
+    outside of our pid namespace (session 0), and says nothing then. One that is only known by its number may have
+    passed to strangers since: see `_same_session`.
     """
     now = {stat.session for stat in target.found.values()}
-    now = {session for session in now if _begun_since(session, target.since)}
+    now = {session for session in now if session != _OUTSIDE and eldest[session] >= target.since}
     target.sessions.update({stat.pid: stat.start for stat in target.found.values() if stat.pid == stat.session})
     for stat in others:
         if stat.start < target.since or stat.pid in target.found:
             continue
         if stat.session in now or (stat.session in target.sessions and _same_session(target, stat)):
             target.found[stat.pid] = stat
-
-
-def _begun_since(session: int, since: int) -> bool:
-    leader = stat_of(session)
-    return leader is None or leader.start >= since
 
 
 def _same_session(target: Target, member: Stat) -> bool:

@@ -244,6 +244,37 @@ def test_the_cookie_is_taken_whole() -> None:
             process.wait()
 
 
+IN_A_SESSION_WITHOUT_LEADER = """
+import os, subprocess, sys, time
+from fsm.supervise.processes import own_start, stat_of
+from fsm.supervise.survivors import Target, scan
+token, answer = sys.argv[1:]
+while stat_of(os.getsid(0)) is not None:
+    time.sleep(0.005)
+wanted = Target("nonce", token, own_start() + 1)  # begun after this process, as a run that it supervises
+mine = subprocess.Popen(["/bin/sleep", "60"], env={"CRONFSM_RUN_TOKEN": token})
+stranger = subprocess.Popen(["/bin/sleep", "60"], env={})
+try:
+    scan([wanted])
+    found = set(wanted.found)
+finally:
+    for one in (mine, stranger):
+        one.kill()
+        one.wait()
+with open(answer, "w") as file:
+    file.write(str(found == {mine.pid}))
+"""
+
+
+def test_a_session_whose_leader_is_gone_is_judged_by_its_oldest_member(tmp_path: Path) -> None:
+    """As where the tests were started in a session whose leader has left, or lives outside of the pid namespace."""
+    os.mkfifo(tmp_path / "answer")
+    leave = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', *sys.argv[1:]])"
+    arguments = [sys.executable, "-c", leave, IN_A_SESSION_WITHOUT_LEADER, TOKEN, str(tmp_path / "answer")]
+    subprocess.run(arguments, start_new_session=True, check=True, cwd=Path(__file__).parents[2])
+    assert (tmp_path / "answer").read_text() == "True"
+
+
 def test_a_session_that_the_run_has_begun_is_its_own() -> None:
     leader = child({"CRONFSM_RUN_TOKEN": TOKEN}, start_new_session=True)
     stranger = child({}, start_new_session=True)
