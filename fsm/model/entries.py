@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from fsm.instants import Deadline, Duration, Instant
 from fsm.model.job import Job
 from fsm.model.run import Arming
 from fsm.model.states import Actor, Cause, Evidence, Kind, Reason, RefusalReason, State, Trigger
+from fsm.model.texts import storable
 from fsm.model.values import value
 
 
@@ -84,7 +85,7 @@ class Ended:
     ended_at: Instant
     exit_code: int | None = None
     signal: int | None = None
-    error: str | None = None
+    error: str | None = field(default=None, converter=storable)  # else no journal would take the verdict
     started_at: Instant | None = None
 
 
@@ -101,7 +102,7 @@ class Released:
     emptied_at: Instant | None = None
     exit_code: int | None = None
     signal: int | None = None
-    note: str | None = None
+    note: str | None = field(default=None, converter=storable)
 
 
 @frozen(slots=True)
