@@ -224,7 +224,7 @@ class AppendTests(JournalTests):
         scribe.start("a", number)
         before = everything(journal)
         with pytest.raises(BadValue):
-            scribe.end("a", number, State.FAILED, error="\udc80")
+            scribe.write("a", JobPut(Job("a", timeout="1s"), 2, "\udc80", scribe.now().utc))
         assert everything(journal) == before
         scribe.end("a", number, State.FAILED, error="\x00\x1f\u2028 𝄞 \ufffd")
         assert journal.run("a", number).error == "\x00\x1f\u2028 𝄞 \ufffd"  # type: ignore[union-attr]
