@@ -37,6 +37,17 @@ class CatchUp(StrEnum):
     ONCE = "once"
 
 
+class Leftovers(StrEnum):
+    """What becomes of processes that a command leaves behind when it ends by itself."""
+
+    END = "end"
+    KEEP = "keep"
+
+
+MOST_PRIORITY = 100
+"""The highest priority, and as a negative number the lowest: see `fsm.planning.admission` for what one is worth."""
+
+
 def check_name(name: str) -> str:
     """Return `name` if a job can have it; raises `BadValue` with what would be right."""
     if not isinstance(name, str) or not name:
@@ -50,6 +61,16 @@ def check_name(name: str) -> str:
     if unicodedata.normalize("NFC", name) != name:
         raise BadValue(f'"{name}" is not in Unicode normal form C')
     return name
+
+
+def check_group(name: object) -> str:
+    """Return `name` if a group can have it: as for a job. Raises `BadValue`."""
+    if not isinstance(name, str) or not name:
+        raise BadValue("a group needs a name")
+    try:
+        return check_name(name)
+    except BadValue as error:
+        raise BadValue(f"not the name of a group: {error}") from None
 
 
 def fold_name(name: str) -> str:
@@ -96,6 +117,21 @@ def _positive(_: object, attribute: Attribute[Duration], value: Duration) -> Non
         raise BadValue(f"{attribute.alias} must be longer than nothing")
 
 
+def _length_or_none(value: object) -> Duration | None:
+    """A length; none for ``"0s"``, so that a job can do without what the defaults of its file say."""
+    return None if value is None else parse_duration(value) or None
+
+
+def _priority(_: object, attribute: Attribute[int], value: object) -> None:
+    if type(value) is not int or not -MOST_PRIORITY <= value <= MOST_PRIORITY:
+        raise BadValue(f"{value!r} is not a priority (a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY})")
+
+
+def _group(_: object, attribute: Attribute[str | None], value: str | None) -> None:
+    if value is not None:
+        check_group(value)
+
+
 def _text(_: object, attribute: Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise BadValue(f"{value!r} is not a text for {attribute.alias}")
@@ -129,6 +165,10 @@ def _one_of(words: type[_Word], value: object) -> _Word:
 
 def _overlap(value: object) -> Overlap:
     return _one_of(Overlap, value)
+
+
+def _leftovers(value: object) -> Leftovers:
+    return _one_of(Leftovers, value)
 
 
 def _catch_up(value: object) -> CatchUp:
@@ -168,6 +208,21 @@ class Job:
     overlap: Overlap = field(default=Overlap.SKIP, converter=_overlap, kw_only=True)
     catch_up: CatchUp = field(default=CatchUp.ONCE, converter=_catch_up, kw_only=True)
     catch_up_within_us: Duration = field(default=HOUR, alias="catch_up_within", converter=parse_duration, kw_only=True)
+    idle_timeout_us: Duration | None = field(  # without output for so long: ended; None: it may be silent
+        default=None,
+        alias="idle_timeout",
+        converter=_length_or_none,
+        kw_only=True,
+    )
+    leftovers: Leftovers = field(default=Leftovers.END, converter=_leftovers, kw_only=True)
+    jitter_us: Duration | None = field(  # each tick is due up to so much later than its scheduled time
+        default=None,
+        alias="jitter",
+        converter=_length_or_none,
+        kw_only=True,
+    )
+    priority: int = field(default=0, validator=_priority, kw_only=True)
+    group: str | None = field(default=None, validator=_group, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if self.command is not None and self.shell is not None:
