@@ -30,6 +30,7 @@ _AS_DATA: dict[str, Callable[[Any], object]] = {
     "output_limit": format_size,
     "overlap": str,
     "catch_up": str,
+    "keep": lambda keep: {"runs": keep.runs, "for": format_duration(keep.for_us)},
 }
 
 
@@ -86,6 +87,8 @@ def _flat(job: Job) -> dict[str, str]:
     for key, value in job_to_dict(job).items():
         if key == "env":
             flat |= {f"env.{name}": text for name, text in job.env}
+        elif isinstance(value, dict):
+            flat |= {f"{key}.{name}": str(part) for name, part in value.items()}
         else:
             flat[key] = value if isinstance(value, str) else orjson.dumps(value).decode()
     return flat
