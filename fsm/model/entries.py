@@ -133,14 +133,16 @@ class Refused:
 
 @frozen(slots=True)
 class Checkpoint:
-    """kind `checkpoint`: seals the first `count` entries of a stream, so that they may be pruned.
+    """kind `checkpoint`: seals all `count` entries before it in its stream, so that they may be pruned.
 
-    `last_hash` is the hash of the last sealed entry, `state` the stream folded up to there.
+    `last_hash` is the hash of the last of them, `state` the stream folded up to there (a `fsm.model.stream.JobState`),
+    in the form `fold`. A stream that was pruned begins with a checkpoint: what follows folds on from its `state`.
     """
 
     count: int
     last_hash: str
     state: object
+    fold: int = 1  # fsm.model.stream.FOLD of whoever wrote it
 
 
 @frozen(slots=True)
