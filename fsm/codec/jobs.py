@@ -30,6 +30,7 @@ _AS_DATA: dict[str, Callable[[Any], object]] = {
     "output_limit": format_size,
     "overlap": str,
     "catch_up": str,
+    "expect_success_within": format_duration,
 }
 
 

@@ -31,6 +31,7 @@ _FROM_DATA: dict[str, Callable[[Any], object]] = {
     "output_limit": _size,
     "overlap": {str(word): word for word in Overlap}.__getitem__,
     "catch_up": {str(word): word for word in CatchUp}.__getitem__,
+    "expect_success_within": _duration,
 }
 _DEFAULTS = Job("x")
 # a frozen class refuses assignment; the descriptors of its slots do not

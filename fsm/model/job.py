@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from attrs import Attribute, field, frozen
+from attrs.converters import optional
 
 from fsm.errors import BadValue
 from fsm.instants import DAY, HOUR, MINUTE, SECOND, Duration, parse_duration
@@ -96,6 +97,11 @@ def _positive(_: object, attribute: Attribute[Duration], value: Duration) -> Non
         raise BadValue(f"{attribute.alias} must be longer than nothing")
 
 
+def _positive_or_none(_: object, attribute: Attribute[Duration | None], value: Duration | None) -> None:
+    if value is not None and value <= 0:
+        raise BadValue(f"{attribute.alias} must be longer than nothing")
+
+
 def _text(_: object, attribute: Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise BadValue(f"{value!r} is not a text for {attribute.alias}")
@@ -168,6 +174,15 @@ class Job:
     overlap: Overlap = field(default=Overlap.SKIP, converter=_overlap, kw_only=True)
     catch_up: CatchUp = field(default=CatchUp.ONCE, converter=_catch_up, kw_only=True)
     catch_up_within_us: Duration = field(default=HOUR, alias="catch_up_within", converter=parse_duration, kw_only=True)
+    expect_success_within_us: Duration | None = (
+        field(  # `cronfsm check` complains of a job that has not succeeded so long
+            default=None,
+            alias="expect_success_within",
+            converter=optional(parse_duration),
+            validator=_positive_or_none,
+            kw_only=True,
+        )
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.command is not None and self.shell is not None:

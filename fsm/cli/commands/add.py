@@ -48,6 +48,7 @@ _START = "Queued longer: timed_out (queue_timeout)."
 @click.option("--overlap", metavar="skip", help="A tick while a run is open [default: skip: it is refused].")
 @click.option("--catch-up", metavar="once|skip", help="Ticks that nobody was there to answer [default: once].")
 @click.option("--catch-up-within", metavar="LENGTH", help="How late a tick is still caught up [default: 1h].")
+@click.option("--expect-success-within", metavar="LENGTH", help="`check` complains of it otherwise [default: never].")
 @click.option("--enabled/--disabled", default=None, help="A disabled job has no ticks [default: enabled].")
 @click.pass_obj
 def add_command(session: Session, /, name: str, command: tuple[str, ...], env: tuple[str, ...], **keys: object) -> None:
