@@ -19,6 +19,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "check": ("check", "Is all well? One line and an exit code for a monitor."),
         "service": ("service", "Let systemd keep the scheduler up."),
     },
+    "Journal": {
+        "backup": ("backup", "A consistent copy of the journal, while all goes on."),
+        "restore": ("restore", "Put a backup into the journal's place, and keep the old one."),
+    },
     "Jobs": {
         "apply": ("apply", "Make the stored jobs equal to those of a file."),
         "add": ("add", "Add one job, or change it, without a file."),

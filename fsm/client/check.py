@@ -1,6 +1,6 @@
 """Is all well? What `cronfsm check` asks, so that a monitor can ring before a person misses something.
 
-Nothing is changed: the journal is read; disk, scheduler and clock are given. Each trouble is one sentence with its level.
+Nothing is changed: the journal is read; disk, scheduler and clock are given. Each trouble is a sentence with its level.
 What is late by less than the bounds that the lifecycle itself promises (R-12: a deadline plus one sweep) is no trouble.
 """
 
@@ -16,7 +16,7 @@ from fsm.instants import DAY, HOUR, MINUTE, SECOND, Duration, Instant, Moment
 from fsm.model.job import REAP_MARGIN
 from fsm.model.run import Run
 from fsm.model.states import Reason, RefusalReason, State
-from fsm.ports import Journal, JobSummary, RunQuery
+from fsm.ports import JobSummary, Journal, RunQuery
 
 SWEEP = MINUTE
 """After its last deadline a run may be open for one sweep of the scheduler: R-12. A tick is answered as soon (R-30)."""

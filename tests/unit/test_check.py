@@ -1,4 +1,4 @@
-"""`cronfsm check`: each trouble is found, at its level, and not before it is one; the line is one that monitors read."""
+"""`cronfsm check`: each trouble is found, at its level, not before it is one; the line is one that monitors read."""
 
 from __future__ import annotations
 

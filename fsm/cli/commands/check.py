@@ -30,7 +30,7 @@ from fsm.client.check import (
 )
 from fsm.errors import JournalBusy, StoreError
 from fsm.instants import SECOND, Instant, parse_duration
-from fsm.ports import Journal, JobSummary
+from fsm.ports import JobSummary, Journal
 
 TOLD = 3
 """Troubles that are told in the one line; the others are counted, and ``--json`` has them all."""
