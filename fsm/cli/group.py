@@ -22,6 +22,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Journal": {
         "backup": ("backup", "A consistent copy of the journal, while all goes on."),
         "restore": ("restore", "Put a backup into the journal's place, and keep the old one."),
+        "export": ("export", "Runs or entries as CSV, JSON Lines or Parquet."),
     },
     "Jobs": {
         "apply": ("apply", "Make the stored jobs equal to those of a file."),
