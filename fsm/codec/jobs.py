@@ -34,6 +34,7 @@ _AS_DATA: dict[str, Callable[[Any], object]] = {
     "leftovers": str,
     "jitter": format_duration,
     "keep": lambda keep: {"runs": keep.runs, "for": format_duration(keep.for_us)},
+    "expect_success_within": format_duration,
 }
 
 _SILENT_DEFAULTS: dict[str, object] = {"leftovers": Leftovers.END, "priority": 0}

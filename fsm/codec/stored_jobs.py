@@ -35,6 +35,7 @@ _FROM_DATA: dict[str, Callable[[Any], object]] = {
     "leftovers": {str(word): word for word in Leftovers}.__getitem__,
     "jitter": _duration,
     "keep": lambda keep: Keep(keep["runs"], keep["for"]),
+    "expect_success_within": _duration,
 }
 _DEFAULTS = Job("x")
 # a frozen class refuses assignment; the descriptors of its slots do not

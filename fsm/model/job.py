@@ -133,6 +133,11 @@ def _group(_: object, attribute: Attribute[str | None], value: str | None) -> No
         check_group(value)
 
 
+def _positive_or_none(_: object, attribute: Attribute[Duration | None], value: Duration | None) -> None:
+    if value is not None and value <= 0:
+        raise BadValue(f"{attribute.alias} must be longer than nothing")
+
+
 def _text(_: object, attribute: Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise BadValue(f"{value!r} is not a text for {attribute.alias}")
@@ -267,6 +272,15 @@ class Job:
     priority: int = field(default=0, validator=_priority, kw_only=True)
     group: str | None = field(default=None, validator=_group, kw_only=True)
     keep: Keep | None = field(default=None, converter=optional(_keep), kw_only=True)  # None: `Keep()`
+    expect_success_within_us: Duration | None = (
+        field(  # `cronfsm check` complains of a job that has not succeeded so long
+            default=None,
+            alias="expect_success_within",
+            converter=optional(parse_duration),
+            validator=_positive_or_none,
+            kw_only=True,
+        )
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.command is not None and self.shell is not None:
