@@ -6,6 +6,7 @@ import shutil
 
 import click
 
+from fsm.cli.again import again
 from fsm.cli.changes import change_json, change_lines
 from fsm.cli.context import Session
 from fsm.cli.group import Command
@@ -125,8 +126,8 @@ def _next(session: Session, name: str) -> str:
     state = session.journal.state(name)
     due = next_due(state)
     if due is None:
-        return f"It runs by hand only: cronfsm run {quoted(name)}"
+        return f"It runs by hand only: {again(f'cronfsm run {quoted(name)}')}"
     served = session.served() is not None
     return f"It is due next at {stamp(due)} ({relative(due, session.now())})" + (
-        "." if served else "; no scheduler is up to run it: cronfsm serve"
+        "." if served else f"; no scheduler is up to run it: {again('cronfsm serve')}"
     )

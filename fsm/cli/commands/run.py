@@ -6,6 +6,7 @@ import time
 
 import click
 
+from fsm.cli.again import again
 from fsm.cli.context import Session
 from fsm.cli.exits import Exit, exit_of_state
 from fsm.cli.group import Command
@@ -50,7 +51,7 @@ def run_command(session: Session, job: str, wait: bool) -> int:
         until = f"{stamp(answer.start_by.utc)} ({relative(answer.start_by.utc, session.now())})"
         note(
             f"no scheduler is up on {session.folder_path}; {answer.id} waits for one until {until}.\n"
-            "To start one: cronfsm serve"
+            f"To start one: {again('cronfsm serve')}"
         )
     if wait:
         return _wait(session, engine, answer)
