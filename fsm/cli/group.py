@@ -16,6 +16,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Scheduler": {
         "serve": ("serve", "Apply a jobs file if one is given, then run what is due, in the foreground."),
         "status": ("status", "Is a scheduler up, and what is it doing?"),
+        "top": ("top", "Live: what runs, what waits and why, what ended, what comes."),
         "check": ("check", "Is all well? One line and an exit code for a monitor."),
         "service": ("service", "Let systemd keep the scheduler up."),
     },
