@@ -126,6 +126,9 @@ def _after_the_last(story: Story) -> Iterator[Mend]:
     elif run.reason is Reason.RUN_TIMEOUT:
         yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)
         yield Mend(_redefine(story), "with a longer timeout, if it needs more time")
+    elif run.reason is Reason.IDLE_TIMEOUT:
+        yield Mend(f"cronfsm logs {quoted(run.id)}", "see what it printed before it fell silent")
+        yield Mend(_redefine(story), "with a longer idle_timeout, if it is meant to be silent for so long")
     elif run.reason is Reason.QUEUE_TIMEOUT:
         yield Mend(_redefine(story), "with a longer start_within, or a larger max_running: it waited too long")
     elif run.reason is Reason.START_FAILED:

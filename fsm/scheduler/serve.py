@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import fsm
 from fsm.client.apply import Changes, apply
-from fsm.client.cancel import CarefulStopper
 from fsm.client.engine import Engine
 from fsm.client.settings import change_max_running, max_running
-from fsm.client.settle import Settler
 from fsm.codec.jobsfile import JobsFile, read_jobs
 from fsm.errors import BadJobs, CronfsmError, FolderUnusable, StoreError
 from fsm.instants import SECOND, Duration
@@ -156,9 +153,7 @@ class Server:
     ) -> None:
         launcher = ProcessLauncher(self._folder, clock)
         try:
-            settler = Settler(journal, launcher, clock, pause=time.sleep)
-            stopper = CarefulStopper(launcher, settler)
-            self._engine = Engine(journal, clock=clock, stopper=stopper, actor=Actor.SCHEDULER)
+            self._engine = Engine(journal, clock=clock, stopper=launcher, actor=Actor.SCHEDULER)
             if jobs is not None:
                 self._apply(jobs)
             self._scheduler = Scheduler(

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from fsm.instants import SECOND, Deadline, Duration, Moment
 from fsm.model.commands import FailStart, Start
 from fsm.model.facts import Armed, ArmFailed, Order
+from fsm.model.job import Leftovers
 from fsm.model.run import Run
 from fsm.model.states import State
 from fsm.planning.admission import Line
@@ -77,6 +78,8 @@ class Starter:
             job.grace_us,
             job.output_limit,
             Deadline.after(now, ARM_WITHIN),
+            job.idle_timeout_us,
+            job.leftovers is Leftovers.KEEP,
         )
         self.pending[run.job] = order
         self.launcher.arm(order)

@@ -68,7 +68,9 @@ def make_order(
         raise ValueError(f"job {order.job}: its command and environment are too large ({size} characters)")
     token = folder.token(order.nonce)
     scheduled_for = "" if order.scheduled_for is None else format_instant(order.scheduled_for)
-    cgroup = os.path.join(cgroup_parent, f"cronfsm-{token}") if cgroup_parent else None
+    # A group would have to stay for as long as what is left behind does, and nobody would be there to remove it.
+    parent = None if order.keep_leftovers else cgroup_parent
+    cgroup = os.path.join(parent, f"cronfsm-{token}") if parent else None
     header = {
         "job": order.job,
         "number": order.number,
@@ -102,6 +104,8 @@ def make_order(
         output_limit=order.output_limit,
         arm_by_us=order.arm_by.boot,
         cgroup=cgroup,
+        idle_us=order.idle_timeout_us or 0,
+        keep=order.keep_leftovers,
     )
 
 

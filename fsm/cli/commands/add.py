@@ -48,6 +48,11 @@ _START = "Queued longer: timed_out (queue_timeout)."
 @click.option("--overlap", metavar="skip", help="A tick while a run is open [default: skip: it is refused].")
 @click.option("--catch-up", metavar="once|skip", help="Ticks that nobody was there to answer [default: once].")
 @click.option("--catch-up-within", metavar="LENGTH", help="How late a tick is still caught up [default: 1h].")
+@click.option("--idle-timeout", metavar="LENGTH", help="Silent for so long: timed_out [default: never].")
+@click.option("--leftovers", metavar="end|keep", help="What its command leaves behind [default: end].")
+@click.option("--jitter", metavar="LENGTH", help="Each tick is due up to so much later [default: 0s].")
+@click.option("--priority", type=int, metavar="N", help="Of those that wait, higher ones start first [default: 0].")
+@click.option("--group", metavar="NAME", help="A group of the jobs file, which bounds how many of it run at once.")
 @click.option("--expect-success-within", metavar="LENGTH", help="`check` complains of it otherwise [default: never].")
 @click.option("--enabled/--disabled", default=None, help="A disabled job has no ticks [default: enabled].")
 @click.pass_obj
