@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Runs": {
         "run": ("run", "Ask for a run now."),
+        "retry": ("retry", "A new run in the place of one that did not succeed."),
         "runs": ("runs", "The history, newest first."),
         "logs": ("logs", "What a run has printed."),
         "cancel": ("cancel", "End a run and its processes, with or without a scheduler."),
