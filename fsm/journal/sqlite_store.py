@@ -16,7 +16,7 @@ from fsm.journal.statements import sql_file
 from fsm.lifecycle.table import TABLE
 
 APPLICATION_ID = int.from_bytes(b"cfsm", "big")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FORMAT = 1  # of the entries, as fsm.codec.entries has it; a test holds them equal, so that readers need not load it
 
 BUSY_TIMEOUT = Duration(2 * SECOND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import click
@@ -44,6 +45,7 @@ _START = "Queued longer: timed_out (queue_timeout)."
 @click.option("--start-within", metavar="LENGTH", help=f"{_START} [default: 1h]")
 @click.option("--grace", metavar="LENGTH", help="Between TERM and KILL [default: 10s].")
 @click.option("--env", metavar="NAME=TEXT", multiple=True, help="A variable of its environment; may be repeated.")
+@click.option("--env-file", metavar="FILE", help="NAME=TEXT lines, read at each start: the place for secrets.")
 @click.option("--cwd", metavar="FOLDER", help="Where it is executed [default: where serve was started].")
 @click.option("--output-limit", metavar="SIZE", help="Kept of its output, head and tail [default: 10MB].")
 @click.option("--overlap", metavar="skip", help="A tick while a run is open [default: skip: it is refused].")
@@ -98,6 +100,8 @@ def _job(name: str, command: tuple[str, ...], env: tuple[str, ...], keys: dict[s
         else:
             mistakes.add((*path, "env"), f'"{item}" is not a variable with its text (say LANG=C)')
     given = {key: value for key, value in keys.items() if value is not None}
+    if isinstance(given.get("env_file"), str):
+        given["env_file"] = os.path.abspath(os.path.expanduser(str(given["env_file"])))
     given |= {key: value for key, value in (("command", list(command)), ("env", pairs)) if value}
     job = read_job(name, given, path, mistakes)
     mistakes.refuse({"jobs": {name: given}})
