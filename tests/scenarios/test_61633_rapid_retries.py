@@ -80,7 +80,7 @@ def test_however_often_it_is_asked_for_there_is_one_open_run() -> None:
 def test_the_sweep_ends_a_running_run_whose_supervisor_says_nothing(holding: bool, end: tuple[State, Reason]) -> None:
     """`running` is no state that a reaper skips: past its last deadline the run ends, and the next tick runs.
 
-    One that cannot even be told to stop is killed first; then it is gone, and has left nothing.
+    One that cannot even be told to stop is killed first, a second later; then it is gone, and has left nothing.
     """
     sim = Simulation(start="2026-04-01T00:00:00Z")
     sim.add_job("agent", schedule="0 * * * *", timeout="10m", grace="10s")
@@ -89,7 +89,7 @@ def test_the_sweep_ends_a_running_run_whose_supervisor_says_nothing(holding: boo
     assert sim.mute_supervisor("agent", holding_mailbox=holding)
     sim.run_until("2026-04-01T01:11:09Z")
     assert sim.run("agent/1").state is State.RUNNING, "nobody has said otherwise, and nobody guesses"
-    sim.run_until("2026-04-01T01:11:10Z")  # its reap_by: timeout + grace + 1 min
+    sim.run_until("2026-04-01T01:11:11Z")  # its reap_by: timeout + grace + 1 min; a busy mailbox is asked once more
     ended = sim.run("agent/1")
     assert (ended.state, ended.reason) == end
     sim.run_until("2026-04-01T02:00:10Z")
