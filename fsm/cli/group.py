@@ -16,7 +16,13 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Scheduler": {
         "serve": ("serve", "Apply a jobs file if one is given, then run what is due, in the foreground."),
         "status": ("status", "Is a scheduler up, and what is it doing?"),
+        "check": ("check", "Is all well? One line and an exit code for a monitor."),
         "service": ("service", "Let systemd keep the scheduler up."),
+    },
+    "Journal": {
+        "backup": ("backup", "A consistent copy of the journal, while all goes on."),
+        "restore": ("restore", "Put a backup into the journal's place, and keep the old one."),
+        "export": ("export", "Runs or entries as CSV, JSON Lines or Parquet."),
     },
     "Jobs": {
         "apply": ("apply", "Make the stored jobs equal to those of a file."),

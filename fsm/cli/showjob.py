@@ -82,6 +82,11 @@ def _facts(state: JobState, job: Job, ticks: Sequence[Instant], now: Instant) ->
         ("Start within", format_duration(job.start_within_us)),
         ("Overlap", str(job.overlap)),
         ("Catch up", f"{job.catch_up}, within {format_duration(job.catch_up_within_us)}"),
+        *(
+            [("Expected", f"to succeed within {format_duration(job.expect_success_within_us)}")]
+            if job.expect_success_within_us is not None
+            else []
+        ),
         ("Output limit", format_size(job.output_limit)),
         ("Leftovers", _LEFTOVERS[job.leftovers]),
         ("Priority", str(job.priority)),

@@ -8,6 +8,7 @@ from fsm.errors import ConflictError, CronfsmError, UnknownRun
 from fsm.model.entries import Refused
 from fsm.model.facts import Execution, StopAnswer
 from fsm.model.states import Reason
+from fsm.ports import Examination
 
 
 class RunRefused(CronfsmError):
@@ -30,7 +31,7 @@ class SupervisorMute(ConflictError):
 
 
 class Stopper(Protocol):
-    """The part of a launcher that a client needs to end a run from outside."""
+    """The part of a launcher that a client needs to end a run from outside; each is `fsm.ports.Launcher`'s."""
 
     def stop(self, execution: Execution, reason: Reason) -> StopAnswer:
         """Put a stop into the mailbox."""
@@ -38,6 +39,10 @@ class Stopper(Protocol):
 
     def kill(self, execution: Execution) -> None:
         """Kill a mute supervisor."""
+        ...
+
+    def examine(self, execution: Execution) -> Examination:
+        """Take its life lock if it is free, then read its report."""
         ...
 
 

@@ -16,12 +16,14 @@ True
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 
 from fsm.client.answers import RunRefused, Stopper, SupervisorMute, split_run_id
 from fsm.client.decider import MAX_TRIES, Decider
+from fsm.client.stopfirst import Sleep, stop_first, take_verdict
 from fsm.engine.decide import TIMEOUT_TEXT
 from fsm.engine.evolve import evolve
 from fsm.errors import BadValue, Conflict, ConflictError, IllegalTransition, UnknownJob, UnknownRun
@@ -41,7 +43,7 @@ from fsm.model.commands import (
     TakeNumbers,
 )
 from fsm.model.entries import Ended, Refused
-from fsm.model.facts import Execution, StopAnswer
+from fsm.model.facts import Execution
 from fsm.model.job import Job, fold_name
 from fsm.model.run import Arming, Run
 from fsm.model.states import Actor, Evidence, Reason, State, Trigger
@@ -54,9 +56,9 @@ class Engine(Decider):
     """Jobs and runs of one journal.
 
     `clock` is the machine's unless given; `stopper` ends processes (without it, a run that a supervisor executes
-    cannot be cancelled from here); `poke` is called after each append, so that a scheduler looks at once; `numbers`
-    says which number of a job is the highest that has left anything in the data folder, for a journal that was
-    restored.
+    cannot be cancelled from here), and `pause` waits between two tries to reach one; `poke` is called after each
+    append, so that a scheduler looks at once; `numbers` says which number of a job is the highest that has left
+    anything in the data folder, for a journal that was restored.
     """
 
     def __init__(
@@ -68,9 +70,10 @@ class Engine(Decider):
         poke: Callable[[], object] | None = None,
         numbers: Callable[[str], int] | None = None,
         actor: Actor = Actor.API,
+        pause: Sleep = time.sleep,
     ) -> None:
         super().__init__(journal, clock if clock is not None else SystemClock(), poke, actor)
-        self._stopper, self._numbers = stopper, numbers
+        self._stopper, self._numbers, self._pause = stopper, numbers, pause
 
     # ---- jobs
 
@@ -173,8 +176,8 @@ class Engine(Decider):
     def cancel(self, run: Run | str, *, reason: Reason = Reason.CANCELLED) -> Run:
         """End an open run: `reaped`. Its processes, if it has any, are being ended when this returns.
 
-        Raises `IllegalTransition` when it has ended, `SupervisorMute` when its processes cannot be reached from
-        here, `UnknownRun`.
+        Raises `IllegalTransition` when it has ended, also where that comes to light only here: its own verdict is in
+        the journal then. Raises `SupervisorMute` when its processes cannot be reached from here, `UnknownRun`.
         """
         job, number = self._of(run)
         decision = self._do(job, Stop(number, reason))
@@ -182,22 +185,25 @@ class Engine(Decider):
             held = self.journal.state(job).run(number)
             if held is None or held.arming is None:
                 raise IllegalTransition("ended", Trigger.REAP, reason)
-            self._stop(Execution(job, number, held.arming), reason)
-            self._do(job, Stop(number, reason, stopped=True))
+            self._stop(held, held.arming, reason)
+            try:
+                self._do(job, Stop(number, reason, stopped=True))
+            except IllegalTransition:
+                ended = self._get(job, number)
+                if (ended.state, ended.reason) != (State.REAPED, reason):  # else its supervisor has said so itself
+                    raise
         return self._get(job, number)
 
-    def _stop(self, execution: Execution, reason: Reason) -> None:
-        name = f"{execution.job}/{execution.number}"
-        if execution.arming.in_process:
-            if execution.arming.pid != this_process()[0]:
-                raise SupervisorMute(name, f"it works inside process {execution.arming.pid}; end that one")
+    def _stop(self, run: Run, arming: Arming, reason: Reason) -> None:
+        """After this the run may be judged, if it has not been judged by what its supervisor says."""
+        if arming.in_process:
+            if arming.pid != this_process()[0]:
+                raise SupervisorMute(run.id, f"it works inside process {arming.pid}; end that one")
             return
         if self._stopper is None:
-            raise SupervisorMute(name, "this engine has no way to its processes")
-        if self._stopper.stop(execution, reason) is StopAnswer.BUSY:
-            self._stopper.kill(execution)  # it hangs while it holds its own mailbox: nothing else reaches it
-            if self._stopper.stop(execution, reason) is StopAnswer.BUSY:
-                raise SupervisorMute(name, "its supervisor hangs and cannot be killed")
+            raise SupervisorMute(run.id, "this engine has no way to its processes")
+        stop_first(self._stopper, Execution(run.job, run.number, arming), reason, self._pause)
+        take_verdict(self.journal, self.clock, self.poke, self._stopper, run)
 
     @contextmanager
     def run(self, name: str) -> Iterator[Run]:

@@ -24,7 +24,9 @@ from fsm.planning.zones import zone
 
 _T = TypeVar("_T")
 _TEXTS = frozenset({"schedule", "shell", "timezone", "cwd", "overlap", "catch_up", "leftovers", "group"})
-_DURATIONS = frozenset({"timeout", "start_within", "grace", "catch_up_within", "idle_timeout", "jitter"})
+_DURATIONS = frozenset(
+    {"timeout", "start_within", "grace", "catch_up_within", "idle_timeout", "jitter", "expect_success_within"}
+)
 _KEY_OF = {name: key for key, name in KEYS.items()}
 _NO_NAME = "unnamed"  # stands in for a name that is wrong, while the other keys are looked at
 

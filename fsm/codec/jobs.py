@@ -33,6 +33,8 @@ _AS_DATA: dict[str, Callable[[Any], object]] = {
     "idle_timeout": format_duration,
     "leftovers": str,
     "jitter": format_duration,
+    "keep": lambda keep: {"runs": keep.runs, "for": format_duration(keep.for_us)},
+    "expect_success_within": format_duration,
 }
 
 _SILENT_DEFAULTS: dict[str, object] = {"leftovers": Leftovers.END, "priority": 0}
@@ -94,6 +96,8 @@ def _flat(job: Job) -> dict[str, str]:
     for key, value in job_to_dict(job, whole=True).items():
         if key == "env":
             flat |= {f"env.{name}": text for name, text in job.env}
+        elif isinstance(value, dict):
+            flat |= {f"{key}.{name}": str(part) for name, part in value.items()}
         else:
             flat[key] = value if isinstance(value, str) else orjson.dumps(value).decode()
     return flat

@@ -15,7 +15,7 @@ import orjson
 
 from fsm.codec.jobs import KEYS, job_from_dict, job_to_dict
 from fsm.instants import parse_duration
-from fsm.model.job import CatchUp, Job, Leftovers, Overlap
+from fsm.model.job import CatchUp, Job, Keep, Leftovers, Overlap
 from fsm.model.sizes import parse_size
 
 _duration = lru_cache(maxsize=512)(parse_duration)  # most jobs share a handful of lengths
@@ -34,6 +34,8 @@ _FROM_DATA: dict[str, Callable[[Any], object]] = {
     "idle_timeout": _duration,
     "leftovers": {str(word): word for word in Leftovers}.__getitem__,
     "jitter": _duration,
+    "keep": lambda keep: Keep(keep["runs"], keep["for"]),
+    "expect_success_within": _duration,
 }
 _DEFAULTS = Job("x")
 # a frozen class refuses assignment; the descriptors of its slots do not

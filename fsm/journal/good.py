@@ -19,7 +19,7 @@ from fsm.journal.aside import Aside
 from fsm.journal.carve import COLUMNS, Row
 from fsm.journal.reading import Reading
 from fsm.journal.transplant import Kept, sealed
-from fsm.journal.verify import Stream, fold
+from fsm.journal.verify import Stream, begins_pruned, fold
 from fsm.model.entries import Entry, SchedulerSettings, SchedulerUp
 from fsm.model.settings import Settings
 
@@ -148,14 +148,16 @@ def _why_not(found: Found, entry: Entry, epoch: int) -> str:
         return f"entry {found.bad} before it is bad"
     if entry.seq <= kept.seq:
         return "another entry has this place"
-    if entry.seq > kept.seq + 1:
+    begins = kept.seq == 0 and begins_pruned(entry)
+    if entry.seq > kept.seq + 1 and not begins:
         return _missing(kept.seq + 1, entry.seq - 1)
-    if entry.prev_hash != kept.last_hash:
+    if entry.prev_hash != kept.last_hash and not begins:
         return "it follows another entry than the one before it"
     if entry.epoch is not None and entry.epoch < epoch:
         return f"it was appended under epoch {entry.epoch}, after epoch {epoch} had begun"
+    known = kept.seq, kept.last_hash
     for _, why in fold(kept, entry):
-        kept.state, kept.seq, kept.last_hash = before, entry.seq - 1, entry.prev_hash
+        kept.state, (kept.seq, kept.last_hash) = before, known
         return why
     return ""
 

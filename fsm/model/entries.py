@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from fsm.instants import Deadline, Duration, Instant
 from fsm.model.job import Job
 from fsm.model.run import Arming
 from fsm.model.settings import Group
 from fsm.model.states import Actor, Cause, Evidence, Kind, Reason, RefusalReason, State, Trigger
+from fsm.model.texts import storable
 from fsm.model.values import value
 
 
@@ -85,7 +86,7 @@ class Ended:
     ended_at: Instant
     exit_code: int | None = None
     signal: int | None = None
-    error: str | None = None
+    error: str | None = field(default=None, converter=storable)  # else no journal would take the verdict
     started_at: Instant | None = None
 
 
@@ -102,7 +103,7 @@ class Released:
     emptied_at: Instant | None = None
     exit_code: int | None = None
     signal: int | None = None
-    note: str | None = None
+    note: str | None = field(default=None, converter=storable)
 
 
 @frozen(slots=True)
@@ -133,14 +134,16 @@ class Refused:
 
 @frozen(slots=True)
 class Checkpoint:
-    """kind `checkpoint`: seals the first `count` entries of a stream, so that they may be pruned.
+    """kind `checkpoint`: seals all `count` entries before it in its stream, so that they may be pruned.
 
-    `last_hash` is the hash of the last sealed entry, `state` the stream folded up to there.
+    `last_hash` is the hash of the last of them, `state` the stream folded up to there (a `fsm.model.stream.JobState`),
+    in the form `fold`. A stream that was pruned begins with a checkpoint: what follows folds on from its `state`.
     """
 
     count: int
     last_hash: str
     state: object
+    fold: int = 1  # fsm.model.stream.FOLD of whoever wrote it
 
 
 @frozen(slots=True)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from attrs import Attribute, field, frozen
+from attrs.converters import optional
 
 from fsm.errors import BadValue
 from fsm.instants import DAY, HOUR, MINUTE, SECOND, Duration, parse_duration
@@ -132,6 +133,11 @@ def _group(_: object, attribute: Attribute[str | None], value: str | None) -> No
         check_group(value)
 
 
+def _positive_or_none(_: object, attribute: Attribute[Duration | None], value: Duration | None) -> None:
+    if value is not None and value <= 0:
+        raise BadValue(f"{attribute.alias} must be longer than nothing")
+
+
 def _text(_: object, attribute: Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise BadValue(f"{value!r} is not a text for {attribute.alias}")
@@ -173,6 +179,48 @@ def _leftovers(value: object) -> Leftovers:
 
 def _catch_up(value: object) -> CatchUp:
     return _one_of(CatchUp, value)
+
+
+MOST_KEPT = 1_000_000
+"""The most runs that a job may ask to be kept."""
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or not 1 <= value <= MOST_KEPT:
+        raise BadValue(f"keep.runs: {value!r} is not a number of runs (from 1 to {MOST_KEPT:,})")
+    return value
+
+
+def _keep_for(value: object) -> Duration:
+    try:
+        length = parse_duration(value)
+    except BadValue as error:
+        raise BadValue(f"keep.for: {error}") from None
+    if length <= 0:
+        raise BadValue("keep.for must be longer than nothing")
+    return length
+
+
+@frozen(slots=True)
+class Keep:
+    """How much of a job's history stays: its newest `runs` runs, and of those none that is older than `for_us`."""
+
+    runs: int = field(default=1_000, converter=_count)
+    for_us: Duration = field(default=Duration(400 * DAY), converter=_keep_for)  # `for` in a jobs file
+
+
+_KEEP_KEYS = {"runs": "runs", "for": "for_us"}
+
+
+def _keep(value: object) -> Keep:
+    if isinstance(value, Keep):
+        return value
+    if not isinstance(value, Mapping):
+        raise BadValue(f'{value!r} is not a table of bounds (say {{ runs = 1000, for = "400d" }})')
+    unknown = sorted(str(key) for key in value if key not in _KEEP_KEYS)
+    if unknown:
+        raise BadValue(f'keep has no key "{unknown[0]}" (it has runs and for)')
+    return Keep(**{_KEEP_KEYS[key]: part for key, part in value.items()})
 
 
 @frozen(slots=True)
@@ -223,6 +271,16 @@ class Job:
     )
     priority: int = field(default=0, validator=_priority, kw_only=True)
     group: str | None = field(default=None, validator=_group, kw_only=True)
+    keep: Keep | None = field(default=None, converter=optional(_keep), kw_only=True)  # None: `Keep()`
+    expect_success_within_us: Duration | None = (
+        field(  # `cronfsm check` complains of a job that has not succeeded so long
+            default=None,
+            alias="expect_success_within",
+            converter=optional(parse_duration),
+            validator=_positive_or_none,
+            kw_only=True,
+        )
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.command is not None and self.shell is not None:

@@ -17,7 +17,7 @@ import heapq
 from collections import Counter
 
 from fsm.instants import MINUTE
-from fsm.model.settings import Settings
+from fsm.model.settings import MAX_RUNNING, Settings
 
 POINT = MINUTE
 """What a point of priority is worth, in time of waiting: among runs that came in the same minute priority decides, and
@@ -95,11 +95,15 @@ class Line:
         """Out of the line; harmless for a job that is not in it."""
         self._waiting.pop(job, None)
 
-    def call(self, places: Places, settings: Settings, now: int) -> list[tuple[str, int]]:
-        """Job and number of those that may start now, in order. They have their places when this returns."""
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def call(self, places: Places, settings: Settings, now: int, *, most: int = MAX_RUNNING) -> list[tuple[str, int]]:
+        """Job and number of those that may start now, in order, `most` of them at most. They have their places when
+        this returns."""
         called: list[tuple[str, int]] = []
         heads = self._heads(places, settings) if len(places) < settings.max_running else []
-        while heads and len(places) < settings.max_running:
+        while heads and len(places) < settings.max_running and len(called) < most:
             (_, job, number), group = heapq.heappop(heads)
             heapq.heappop(self._heaps[group])
             del self._waiting[job]

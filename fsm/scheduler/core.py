@@ -80,7 +80,7 @@ class Scheduler:
         self.strangers = Strangers(self.launcher, self.journal)
         self._presence.up(now, self._settings, self.strangers.find())
         self.book = Book(self.journal, self.publisher, self._presence.epoch, self._settings)
-        self.starter = Starter(self.launcher, self.book, self.strangers, self.clock, self._nonce)
+        self.starter = Starter(self.launcher, self.book, self.strangers, self._nonce, self.clock.now)
         self.watcher = Watcher(self.launcher, self.book, self.clock.now)
         self._alive_at, self._sweep_at = now.boot + ALIVE_EVERY, now.boot + SWEEP_EVERY
         self._settle_by = now.boot + SETTLE_WITHIN

@@ -26,7 +26,7 @@ class Who:
 
 class Presence:
     """One scheduler's entries about itself. Every method raises `StoreError` where the store cannot take it, `Fenced`
-    when another scheduler took over."""
+    or, when it begins, `WrongEpoch` when another scheduler took over."""
 
     def __init__(self, journal: Journal, who: Who) -> None:
         self._journal, self._who = journal, who

@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import fsm
 from fsm.client.apply import Changes, apply_file
-from fsm.client.cancel import CarefulStopper
 from fsm.client.engine import Engine
 from fsm.client.settings import settings
-from fsm.client.settle import Settler
 from fsm.codec.jobsfile import JobsFile, read_jobs
 from fsm.errors import BadJobs, CronfsmError, FolderUnusable, StoreError
 from fsm.instants import SECOND, Duration
 from fsm.journal.health import require_sound
+from fsm.journal.mend import Mender
+from fsm.journal.migrate import migrate
 from fsm.journal.missing import require_not_lost
 from fsm.journal.sqlite import SqliteJournal
 from fsm.model.events import LifecycleEvent
@@ -123,6 +122,7 @@ class Server:
             publisher.subscribe(self._on_event)
         try:
             require_not_lost(self._folder.journal, self._folder.has_runs)
+            self._bring_up_to_date(clock)
             journal = SqliteJournal(self._folder.journal)
             try:
                 require_sound(journal.path, journal.unsound())
@@ -134,6 +134,15 @@ class Server:
             voice.close()
             lock.close()
 
+    def _bring_up_to_date(self, clock: SystemClock) -> None:
+        """A journal that an older version wrote. The lock is held: no scheduler of that version is up any more."""
+        migrated = migrate(self._folder.journal, Mender(clock.now(), this_process()[0], fsm.__version__).stamp)
+        if migrated is not None:
+            self._say(
+                f"the journal was brought from schema {migrated.source} to {migrated.target}; "
+                f"as it was before, it is kept in {migrated.kept}"
+            )
+
     def _serve(
         self,
         journal: SqliteJournal,
@@ -144,9 +153,7 @@ class Server:
     ) -> None:
         launcher = ProcessLauncher(self._folder, clock)
         try:
-            settler = Settler(journal, launcher, clock, pause=time.sleep)
-            stopper = CarefulStopper(launcher, settler)
-            self._engine = Engine(journal, clock=clock, stopper=stopper, actor=Actor.SCHEDULER)
+            self._engine = Engine(journal, clock=clock, stopper=launcher, actor=Actor.SCHEDULER)
             if jobs is not None:
                 self._apply(jobs)
             self._scheduler = Scheduler(

@@ -19,7 +19,7 @@ from fsm.model.run import Run
 from fsm.model.states import State
 from fsm.model.stream import JobState
 from fsm.planning.admission import Line, Places
-from fsm.ports import Clock, Launcher
+from fsm.ports import Launcher
 from fsm.scheduler.book import Book, Intent
 from fsm.scheduler.strangers import Strangers
 
@@ -32,10 +32,15 @@ class Starter:
     """Keeps what is waiting and what is being armed; at most one arming for each job."""
 
     def __init__(
-        self, launcher: Launcher, book: Book, strangers: Strangers, clock: Clock, nonce: Callable[[], str]
+        self,
+        launcher: Launcher,
+        book: Book,
+        strangers: Strangers,
+        nonce: Callable[[], str],
+        clock: Callable[[], Moment],
     ) -> None:
-        self.launcher, self.book, self.strangers = launcher, book, strangers
-        self._clock, self._nonce = clock, nonce
+        self.launcher, self.book, self.strangers, self._nonce = launcher, book, strangers, nonce
+        self._clock = clock
         self.pending: dict[str, Order] = {}
         self._line = Line()
         self._places = Places()
@@ -67,7 +72,7 @@ class Starter:
             self._places.free(state.job)
 
     def _join(self, state: JobState, run: Run) -> None:
-        definition, now = self.book.definition(state, run.version), self._clock.now()
+        definition, now = self.book.definition(state, run.version), self._clock()
         waited = max(0, now.utc - run.queued_at)
         self._line.join(run.job, run.number, now.boot - waited, priority=definition.priority, group=definition.group)
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fsm.client.cancel import Canceller, CarefulStopper
+from fsm.client.cancel import Canceller
 from fsm.client.engine import Engine
 from fsm.client.settings import change_max_running, change_settings, with_groups
 from fsm.client.settle import Settler
@@ -62,9 +62,10 @@ class Simulation(FaultyHost):
         journal = journal_of(self.store, points, lambda: None, witness.appended, witness.rejected)
         launcher = points.wrap(SimLauncher(self.world, self.behaviour), LAUNCHER_EFFECTS)
         self.settler = Settler(journal, launcher, self.world, pause=self._pause, poke=self._poke)
-        stopper = CarefulStopper(launcher, self.settler)
-        self.engine = Engine(journal, clock=self.world, stopper=stopper, poke=self._poke, actor=Actor.CLI)
-        self.canceller = Canceller(journal, launcher, self.world, self.settler, poke=self._poke)
+        self.engine = Engine(
+            journal, clock=self.world, stopper=launcher, poke=self._poke, actor=Actor.CLI, pause=self._pause
+        )
+        self.canceller = Canceller(journal, launcher, self.world, pause=self._pause, poke=self._poke)
 
     def _pause(self, seconds: float) -> None:
         self.advance(round(seconds * SECOND))

@@ -24,6 +24,7 @@ from fsm.errors import (
     JournalUnusable,
     UnknownJob,
     UnknownRun,
+    WrongEpoch,
 )
 from fsm.model.states import State
 
@@ -212,6 +213,7 @@ def test_the_exit_code_of_each_error() -> None:
     assert {exit_of(error) for error in (BadValue("a"), BadJobs(("a",)), FolderUnusable("a", "b"))} == {Exit.USAGE}
     refused = (
         Conflict("a", 1, 2),
+        WrongEpoch(3, 3),
         JournalBusy(),
         JournalFull("a"),
         AlreadyServed("a", 1),

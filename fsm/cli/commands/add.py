@@ -55,6 +55,7 @@ _START = "Queued longer: timed_out (queue_timeout)."
 @click.option("--jitter", metavar="LENGTH", help="Each tick is due up to so much later [default: 0s].")
 @click.option("--priority", type=int, metavar="N", help="Of those that wait, higher ones start first [default: 0].")
 @click.option("--group", metavar="NAME", help="A group of the jobs file, which bounds how many of it run at once.")
+@click.option("--expect-success-within", metavar="LENGTH", help="`check` complains of it otherwise [default: never].")
 @click.option("--enabled/--disabled", default=None, help="A disabled job has no ticks [default: enabled].")
 @click.pass_obj
 def add_command(session: Session, /, name: str, command: tuple[str, ...], env: tuple[str, ...], **keys: object) -> None:
