@@ -10,6 +10,7 @@ from attrs import field, frozen
 from fsm.instants import Deadline, Duration, Instant
 from fsm.model.job import Job
 from fsm.model.run import Arming
+from fsm.model.settings import Group
 from fsm.model.states import Actor, Cause, Evidence, Kind, Reason, RefusalReason, State, Trigger
 from fsm.model.texts import storable
 from fsm.model.values import value
@@ -163,6 +164,7 @@ class SchedulerUp:
     boot_id: str
     version: str
     max_running: int
+    groups: tuple[Group, ...] | None = None
 
 
 @frozen(slots=True)
@@ -185,6 +187,7 @@ class SchedulerSettings:
     """kind `scheduler`: bounds over all jobs, from now on; `max_running` is how many runs may hold a slot at once."""
 
     max_running: int
+    groups: tuple[Group, ...] | None = None
 
 
 Body = (

@@ -16,7 +16,9 @@ from fsm.cli.runjson import instant
 from fsm.cli.times import relative, stamp
 from fsm.cli.words import quoted
 from fsm.engine.due import next_due
+from fsm.errors import BadJobs
 from fsm.model.job import Job
+from fsm.ports import Journal
 
 SOURCE = "cli"
 """Where a job comes from that was added here."""
@@ -68,6 +70,7 @@ def add_command(session: Session, /, name: str, command: tuple[str, ...], env: t
     job = _job(name, command, env, keys)
     _hint(job)
     engine = session.engine(create=True)
+    _check_group(engine.journal, job)
     old = engine.journal.state(name).definition
     engine.define(job, source=SOURCE)
     if session.as_json:
@@ -107,6 +110,16 @@ def _job(name: str, command: tuple[str, ...], env: tuple[str, ...], keys: dict[s
     mistakes.refuse({"jobs": {name: given}})
     assert job is not None  # without a mistake there is a job
     return job
+
+
+def _check_group(journal: Journal, job: Job) -> None:
+    from fsm.client.settings import settings
+    from fsm.codec.jobsfile import unknown_group
+
+    known = [group.name for group in settings(journal).groups]
+    if job.group is not None and job.group not in known:
+        said = unknown_group(job.group, known)
+        raise BadJobs((f"jobs.{job.name}.group: {said}; groups are set by a jobs file, see: cronfsm apply --help",))
 
 
 def _hint(job: Job) -> None:
