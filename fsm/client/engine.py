@@ -125,9 +125,15 @@ class Engine(Decider):
             self._do(name, TakeNumbers(taken))
         return name
 
-    def request(self, name: str) -> Run | Refused:
-        """Ask for a run now: the queued run, or a refusal with its reason. Raises `UnknownJob`."""
-        decision = self._do(self._numbered(name), Request())
+    def request(self, name: str, *, force: bool = False) -> Run | Refused:
+        """Ask for a run now: the queued run, or a refusal with its reason. Raises `UnknownJob`.
+
+        `force` passes the breaker and the budget of a job that keeps failing; a run in the way it does not.
+        """
+        return self._request(self._numbered(name), Request(force))
+
+    def _request(self, name: str, request: Request) -> Run | Refused:
+        decision = self._do(name, request)
         if decision.refusal is not None:
             return decision.refusal
         number = decision.drafts[-1].run
@@ -200,13 +206,14 @@ class Engine(Decider):
                 raise SupervisorMute(name, "its supervisor hangs and cannot be killed")
 
     @contextmanager
-    def run(self, name: str) -> Iterator[Run]:
+    def run(self, name: str, *, force: bool = False) -> Iterator[Run]:
         """A run of work that is done in this block: succeeded at its end, failed(error) by an exception.
 
-        Raises `RunRefused` where another run of the job is in the way, `UnknownJob`. If the run is ended by somebody
+        Raises `RunRefused` where another run of the job is in the way, whatever its `overlap` (a block cannot wait), or
+        it is held back after failures (`force` passes that); `UnknownJob`. If the run is ended by somebody
         else meanwhile, its verdict stays, and its slot is freed at the end of the block.
         """
-        run = self._begin(self._numbered(name))
+        run = self._begin(self._numbered(name), Request(force, at_once=True))
         try:
             yield run
         except BaseException as error:
@@ -214,14 +221,14 @@ class Engine(Decider):
             raise
         self._finish(run, Ended(Trigger.SUCCEED, Reason.COMPLETED, self._now()))
 
-    def _begin(self, name: str) -> Run:
+    def _begin(self, name: str, request: Request) -> Run:
         """Queue and start in one transaction, so that no scheduler starts it in between."""
         arming = self._in_process()
         for _ in range(MAX_TRIES):
             first = self.journal.state(name)
-            asked = self.decide(first, Request())
+            asked = self.decide(first, request)
             if asked.refusal is not None:
-                self.request(name)  # journals the refusal as any other
+                self._request(name, request)  # journals the refusal as any other
                 raise RunRefused(name, asked.refusal)
             queued = evolve(first, asked.drafts[-1])
             started = self.decide(queued, Start(queued.last_number, arming))

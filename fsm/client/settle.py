@@ -120,7 +120,7 @@ class Settler:
 
     def _append(self, job: str, commands: tuple[Command, ...]) -> None:
         for command in commands:
-            if not still_wanted(self._journal.state(job), command):
+            if not still_wanted(self._journal.state(job), command, self._clock.now().utc):
                 continue
             engine = Engine(self._journal, clock=self._clock, poke=self._poke, actor=_actor(command))
             try:

@@ -45,7 +45,18 @@ class TakeNumbers:
 
 @frozen(slots=True)
 class Request:
-    """A manual run, now."""
+    """A manual run, now; with `force`, also past breaker and budget.
+
+    `at_once`: it is to be started in the same step, so a place in the queue is none.
+    """
+
+    force: bool = False
+    at_once: bool = False
+
+
+@frozen(slots=True)
+class TryAgain:
+    """Queue the retry that is due, if its time has come and its slot is free."""
 
 
 @frozen(slots=True)
@@ -132,6 +143,7 @@ Command = (
     | Remove
     | TakeNumbers
     | Request
+    | TryAgain
     | Ticks
     | Start
     | FailStart

@@ -52,7 +52,11 @@ class NumbersTaken:
 
 @frozen(slots=True)
 class Queued:
-    """kind `transition`, trigger `queue`: a run exists from here on."""
+    """kind `transition`, trigger `queue`: a run exists from here on.
+
+    A retry names the run that it repeats (`retry_of`) and answers no tick, though it carries the scheduled time of that
+    run. `forced`: asked for by hand, past breaker and budget.
+    """
 
     cause: Cause
     version: int
@@ -60,6 +64,7 @@ class Queued:
     scheduled_for: Instant | None = None
     attempt: int = 1
     retry_of: int | None = None
+    forced: bool = False
 
 
 @frozen(slots=True)

@@ -39,6 +39,9 @@ class Line:
                 called.append((job, number))
         return called
 
+    def __len__(self) -> int:
+        return len(self._numbers)
+
     def clear(self) -> None:
         """Nobody waits any more."""
         self._heap.clear()

@@ -15,8 +15,10 @@ from fsm.instants import SECOND, Deadline, Duration, Moment
 from fsm.model.commands import FailStart, Start
 from fsm.model.facts import Armed, ArmFailed, Order
 from fsm.model.run import Run
-from fsm.model.states import State
+from fsm.model.states import Cause, State
 from fsm.planning.admission import Line
+from fsm.planning.pacing import pause
+from fsm.planning.restraint import held_back
 from fsm.ports import Launcher
 from fsm.scheduler.book import Book, Intent
 from fsm.scheduler.strangers import Strangers
@@ -29,10 +31,20 @@ by it harms nobody, the run stays queued and is armed anew."""
 class Starter:
     """Keeps what is waiting and what is being armed; at most one arming for each job."""
 
-    def __init__(self, launcher: Launcher, book: Book, strangers: Strangers, nonce: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        launcher: Launcher,
+        book: Book,
+        strangers: Strangers,
+        nonce: Callable[[], str],
+        clock: Callable[[], Moment],
+    ) -> None:
         self.launcher, self.book, self.strangers, self._nonce = launcher, book, strangers, nonce
+        self._clock = clock
         self.pending: dict[str, Order] = {}
         self._line = Line()
+        self._late_line = Line()  # of runs that catch up missed ticks: behind all others, one after the other
+        self._late_at = 0  # the boot time at which the next of these may start
         self._holding: set[str] = set()
 
     def consider(self, job: str) -> None:
@@ -43,6 +55,8 @@ class Starter:
         else:
             self._holding.add(job)
         queued = next((run for run in state.runs if run.state is State.QUEUED), None)
+        if queued is not None and state.past is not None and held_back(state, queued, self._clock().utc) is not None:
+            queued = None  # it waits for breaker or budget; the scheduler's alarm has it considered again
         order = self.pending.get(job)
         if order is not None and (queued is None or queued.number != order.number):
             del self.pending[job]
@@ -51,15 +65,36 @@ class Starter:
                 self.launcher.disarm(order.nonce)
         if queued is None or state.slot is not None or job in self.pending or self.strangers.block(job):
             self._line.leave(job)
+            self._late_line.leave(job)
+        elif queued.cause is Cause.CATCH_UP:
+            self._line.leave(job)
+            self._late_line.join(job, queued.number, queued.queued_at)
         else:
+            self._late_line.leave(job)
             self._line.join(job, queued.number, queued.queued_at)
 
     def admit(self, now: Moment) -> None:
         """Arm as many of the waiting as there is room for."""
-        for job, number in self._line.call(len(self.pending) + len(self._holding), self.book.max_running):
+        called = self._line.call(self._busy, self.book.max_running)
+        if now.boot >= self._late_at:
+            late = self._late_line.call(
+                self._busy + len(called), min(self.book.max_running, self._busy + len(called) + 1)
+            )
+            if late:
+                self._late_at = now.boot + pause(len(self._late_line))
+            called += late
+        for job, number in called:
             run = self.book.state(job).run(number)
             if run is not None:
                 self._arm(run, now)
+
+    @property
+    def _busy(self) -> int:
+        return len(self.pending) + len(self._holding)
+
+    def alarm(self) -> int | None:
+        """The boot time at which a run that catches up may start; None where none waits, or there is no room for it."""
+        return self._late_at if len(self._late_line) and self._busy < self.book.max_running else None
 
     def _arm(self, run: Run, now: Moment) -> None:
         job = self.book.definition(self.book.state(run.job), run.version)
@@ -114,3 +149,4 @@ class Starter:
             self.launcher.disarm(order.nonce)
         self.pending.clear()
         self._line.clear()
+        self._late_line.clear()

@@ -16,6 +16,7 @@ from fsm.model.facts import Changed, Execution, Finding, Searched, StopAnswer
 from fsm.model.job import REAP_MARGIN
 from fsm.model.run import Run
 from fsm.model.states import Actor, Evidence, Reason, State, Trigger
+from fsm.planning.overlap import to_be_replaced
 from fsm.planning.reconciliation import gone, reconcile
 from fsm.ports import Examination, Launcher
 from fsm.scheduler.book import Book, Intent
@@ -160,19 +161,42 @@ class Watcher:
             return self.examine(job)
         return []
 
+    def replace(self, job: str) -> list[Intent]:
+        """End the running run whose slot a newer one is to take (`overlap = "replace"`): stop first, then the verdict.
+
+        It follows from the stream, so if this process stops anywhere here, the next one does it.
+        """
+        run = to_be_replaced(self.book.state(job))
+        execution = self._holder(job)
+        if run is None or execution is None or job in self._kept:
+            return []  # its supervisor is dead: what is found of it decides
+        return self._stop(job, execution, Reason.REPLACED, Stop(run.number, Reason.REPLACED, stopped=True))
+
     def _end_overdue(self, job: str, run: Run, execution: Execution) -> list[Intent]:
         intents = self.examine(job)
         if intents:
             return intents
         if job in self._kept:  # its supervisor is dead; a search is under way
             return [Intent(job, _overdue(run), Actor.REAPER)]
-        if not execution.arming.in_process and self.launcher.stop(execution, Reason.OVERDUE) is StopAnswer.BUSY:
+        if execution.arming.in_process:
+            return self.examine(job) or [Intent(job, _overdue(run), Actor.REAPER)]
+        return self._stop(job, execution, Reason.OVERDUE, _overdue(run))
+
+    def _stop(self, job: str, execution: Execution, reason: Reason, verdict: Command) -> list[Intent]:
+        if self._killed_lately(job, execution):
+            return []
+        if self.launcher.stop(execution, reason) is StopAnswer.BUSY:
             # It may be some time in dying (a disk that does not answer): look, and kill, again later, not at once.
             self._kill_by[job] = (execution.arming.nonce, self._clock().boot + SEARCH_AGAIN)
             self.launcher.kill(execution)
             return self.examine(job)
         # its own verdict, if it gave one before the stop, comes before ours
-        return self.examine(job) or [Intent(job, _overdue(run), Actor.REAPER)]
+        return self.examine(job) or [Intent(job, verdict, Actor.REAPER)]
+
+    def _killed_lately(self, job: str, execution: Execution) -> bool:
+        """Whether it was found to hang in its mailbox, and has been killed, a short time ago."""
+        killed = self._kill_by.get(job)
+        return killed is not None and killed[0] == execution.arming.nonce and self._clock().boot < killed[1]
 
     def close(self) -> None:
         """Let every life lock go."""
