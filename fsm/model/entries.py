@@ -62,7 +62,11 @@ class Variable:
 
 @frozen(slots=True)
 class Queued:
-    """kind `transition`, trigger `queue`: a run exists from here on."""
+    """kind `transition`, trigger `queue`: a run exists from here on.
+
+    A retry names the run that it repeats (`retry_of`) and answers no tick, though it carries the scheduled time of that
+    run. `forced`: asked for by hand, past breaker and budget.
+    """
 
     cause: Cause
     version: int
@@ -71,6 +75,7 @@ class Queued:
     attempt: int = 1
     retry_of: int | None = None
     env: tuple[Variable, ...] | None = None  # asked for with this run, beside the job's; None: none was
+    forced: bool = False
 
 
 @frozen(slots=True)
