@@ -60,7 +60,7 @@ def _newest_entries_lost(diagnosis: Diagnosis, unknown: Unknown) -> Iterator[str
     yield "What can be done:"
     yield from _bullets(
         (
-            "If there is a newer copy, or its write-ahead log (journal.db-wal), put that back while no scheduler is up.",
+            "If there is a newer copy, or its write-ahead log (journal.db-wal), put it back while no scheduler is up.",
             "Otherwise go on: cronfsm serve gives none of these numbers again, and ends what is alive of these runs.",
         )
     )
