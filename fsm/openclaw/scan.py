@@ -199,7 +199,7 @@ class Scanner:
             self._scalar()
 
     def _scalar(self) -> bytes | None:
-        """A number or a word, whatever it says."""
+        """A number or a word, whatever it says. One that the file ends with may go on: it is cut."""
         begin, length = self.offset, 0
         kept = b""
         while True:
@@ -208,10 +208,12 @@ class Scanner:
             self._at = found.end()
             length += len(found[0])
             kept = kept + found[0] if length <= MAX_KEY else b""
-            if self._at < len(self._buffer) or not self._more():
+            if self._at < len(self._buffer):
                 break
+            if not self._more():
+                raise self._cut("before a value" if self.offset == begin else "with a value, which may be cut")
         if self.offset == begin:
-            raise self._cut("before a value") if self._peek() == _END else self._unexpected("a value")
+            raise self._unexpected("a value")
         return kept if length <= MAX_KEY else None
 
     def _unexpected(self, wanted: str) -> Broken:
