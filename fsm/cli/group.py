@@ -35,6 +35,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "cancel": ("cancel", "End a run and its processes, with or without a scheduler."),
     },
     "From elsewhere": {
+        "import": ("imports", "Bring in the jobs and history of OpenClaw, or the jobs of a crontab."),
         "rescue": ("rescue", "Free an OpenClaw gateway that is stuck, or whose session store grew too large."),
     },
     "Evidence": {

@@ -9,7 +9,7 @@ from attrs import frozen
 from fsm.cli.times import relative, span, stamp
 from fsm.cli.words import quoted
 from fsm.client.story import Denied, Ran, Story
-from fsm.model.states import Reason, RefusalReason, State
+from fsm.model.states import Cause, Reason, RefusalReason, State
 
 Wrap = Callable[[str, str, str], list[str]]
 
@@ -121,6 +121,8 @@ def _after_the_last(story: Story) -> Iterator[Mend]:
     if not isinstance(last, Ran):
         return
     run = last.life.run
+    if run.cause is Cause.IMPORTED:
+        return  # it ran elsewhere; nothing of it lies here
     if run.reason in (Reason.EXIT_CODE, Reason.SIGNAL, Reason.ERROR, Reason.NO_RESULT):
         yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)
     elif run.reason is Reason.RUN_TIMEOUT:

@@ -115,14 +115,20 @@ class _Teller:
         run = answer.life.run
         when = stamp(answer.tick if answer.tick is not None else answer.at)
         yield f"{when}  {self._verb(answer)}: {self.output.paint(_what(run, self.story.now), colour_of(run.state))}"
-        yield from self.wrap(_life(answer.life, answer.tick or answer.at) + ".")
+        if answer.cause is Cause.IMPORTED:
+            steps = answer.life.steps
+            yield from self.wrap(f"imported {stamp(steps[0].recorded)} (#{steps[0].entry} to #{steps[-1].entry}).")
+        else:
+            yield from self.wrap(_life(answer.life, answer.tick or answer.at) + ".")
         if run.error and run.reason not in (Reason.RUN_TIMEOUT, Reason.QUEUE_TIMEOUT):
             yield from self.wrap(run.error.split("\n", 1)[0])
         self._told.add(run.number)
 
     def _verb(self, answer: Ran) -> str:
         run = answer.life.run
-        asked = {Cause.MANUAL: "asked for by hand, ", Cause.RETRY: "retried, "}.get(answer.cause, "")
+        asked = {Cause.MANUAL: "asked for by hand, ", Cause.RETRY: "retried, ", Cause.IMPORTED: "elsewhere, "}.get(
+            answer.cause, ""
+        )
         if run.state.terminal and (run.started_at is None or run.reason is Reason.START_FAILED):
             return asked + "not executed"
         if run.started_at is None:

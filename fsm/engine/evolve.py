@@ -121,6 +121,8 @@ def _queued(state: JobState, record: Record, body: Queued) -> JobState:
     if body.version != state.version:
         raise _illegal(state, f"version {body.version} is not the job's, {state.version}", "version")
     accounted_to, refusal = state.accounted_to, state.refusal
+    if (body.cause is Cause.IMPORTED) is (body.origin is None):
+        raise _illegal(state, "an imported run names its origin, and no other run does", "origin")
     if body.cause in _TICKS:
         _check_tick(state, body.scheduled_for)
         accounted_to, refusal = body.scheduled_for, None
@@ -131,7 +133,7 @@ def _queued(state: JobState, record: Record, body: Queued) -> JobState:
         body.cause,
         body.version,
         body.attempt,
-        record.at,
+        record.at if body.origin is None else body.origin.at,
         body.start_by,
         body.scheduled_for,
         body.retry_of,

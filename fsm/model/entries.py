@@ -50,9 +50,23 @@ class NumbersTaken:
     up_to: int
 
 
+IMPORTED_BOOT = "imported"
+"""The boot id of the times of an imported run: they belong to no boot of this machine, and only their UTC says
+anything."""
+
+
+@frozen(slots=True)
+class Origin:
+    """Where an imported run comes from: the scheduler, its own id of the run, and when the run began there."""
+
+    system: str
+    id: str
+    at: Instant
+
+
 @frozen(slots=True)
 class Queued:
-    """kind `transition`, trigger `queue`: a run exists from here on."""
+    """kind `transition`, trigger `queue`: a run exists from here on. `origin`: of an imported run, and of no other."""
 
     cause: Cause
     version: int
@@ -60,6 +74,7 @@ class Queued:
     scheduled_for: Instant | None = None
     attempt: int = 1
     retry_of: int | None = None
+    origin: Origin | None = None
 
 
 @frozen(slots=True)
