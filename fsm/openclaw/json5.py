@@ -24,6 +24,7 @@ _BARE = re.compile(r"[\w$\u200c\u200d]+")
 _NUMBER = re.compile(
     r"[+-]?(?:0[xX][0-9a-fA-F]+|Infinity|NaN|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\w$.])", re.ASCII
 )
+_OPEN_ENDED = re.compile(r"[\w$.+-]+")
 _PART = {'"': re.compile(r'[^"\\\n\r]*'), "'": re.compile(r"[^'\\\n\r]*")}
 _WORDS = {"true": True, "false": False, "null": None}
 _ESCAPES = {
@@ -160,6 +161,8 @@ class _Reader:
         if word is not None and word[0] in _WORDS:
             self.at = word.end()
             return Node(at, self.at, _WORDS[word[0]])
+        if char and _OPEN_ENDED.fullmatch(self.text, at):
+            raise _Stop(len(self.text), "the file ends inside a value")
         return self._stop("a value")
 
     def _object(self, depth: int) -> Node:
