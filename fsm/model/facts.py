@@ -29,6 +29,9 @@ class Order:
     grace_us: Duration
     output_limit: int  # bytes
     arm_by: Deadline
+    idle_timeout_us: Duration | None = None  # without output for so long: ended
+    keep_leftovers: bool = False  # what its command leaves behind is left alone, and not waited for
+    env_file: str | None = None  # read when it is armed: its values stand nowhere
 
     @property
     def run_id(self) -> str:
