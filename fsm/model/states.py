@@ -73,6 +73,7 @@ class Cause(StrEnum):
     MANUAL = "manual"
     RETRY = "retry"
     CATCH_UP = "catch_up"
+    IMPORTED = "imported"  # it ran under another scheduler, and is over; see `fsm.model.entries.Origin`
 
 
 class RefusalReason(StrEnum):
@@ -104,6 +105,7 @@ class Evidence(StrEnum):
     CGROUP = "cgroup"  # its control group is empty
     SCAN = "scan"  # two searches in a row found no process of it
     REBOOT = "reboot"  # the machine was started anew since
+    IMPORTED = "imported"  # it ran elsewhere, and the history that it comes from says that it ended
 
 
 class Kind(StrEnum):
