@@ -255,6 +255,7 @@ def ended(state: JobState, run: Run, body: Ended) -> Run:
         body.signal,
         body.error,
         run.slot,
+        body.agent,
     )
 
 

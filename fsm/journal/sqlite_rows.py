@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from fsm.codec.stored_jobs import job_from_text
+from fsm.codec.stored_jobs import evidence_from_text, evidence_to_text, job_from_text
 from fsm.instants import Deadline, Instant
 from fsm.model.entries import Refused
 from fsm.model.run import Arming, Run
@@ -49,7 +49,8 @@ def run_from_row(row: Row) -> Run:
         row[27],
         row[28],
         row[29],
-        SlotState.HELD if row[30] else SlotState.FREE,
+        SlotState.HELD if row[31] else SlotState.FREE,
+        evidence_from_text(row[30]),
     )
 
 
@@ -171,6 +172,7 @@ def ended_row(run: Run) -> Row:
         run.exit_code,
         run.signal,
         run.error,
+        evidence_to_text(run.agent),
         run.job,
         run.number,
     )

@@ -7,6 +7,7 @@ from enum import StrEnum
 from attrs import frozen
 
 from fsm.instants import Deadline, Duration, Instant
+from fsm.model.agent import AgentKind
 from fsm.model.entries import Ended
 from fsm.model.run import Arming, run_id
 from fsm.model.states import Evidence
@@ -29,6 +30,7 @@ class Order:
     grace_us: Duration
     output_limit: int  # bytes
     arm_by: Deadline
+    agent: AgentKind | None = None  # whose output format it prints: then its end is judged by that
 
     @property
     def run_id(self) -> str:

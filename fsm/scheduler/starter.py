@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fsm.agents.commandline import command_line, environment
 from fsm.instants import SECOND, Deadline, Duration, Moment
 from fsm.model.commands import FailStart, Start
 from fsm.model.facts import Armed, ArmFailed, Order
@@ -63,20 +64,22 @@ class Starter:
 
     def _arm(self, run: Run, now: Moment) -> None:
         job = self.book.definition(self.book.state(run.job), run.version)
+        nonce, agent = self._nonce(), job.agent
         order = Order(
             run.job,
             run.number,
-            self._nonce(),
+            nonce,
             run.attempt,
             run.scheduled_for,
             run.session_key,
-            job.command,
+            job.command if agent is None else command_line(agent, run.session_key, nonce),
             job.shell,
-            job.env,
+            job.env if agent is None else (*job.env, *environment(agent)),
             job.cwd,
             job.grace_us,
             job.output_limit,
             Deadline.after(now, ARM_WITHIN),
+            None if agent is None else agent.kind,
         )
         self.pending[run.job] = order
         self.launcher.arm(order)

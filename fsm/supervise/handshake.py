@@ -102,6 +102,7 @@ def make_order(
         output_limit=order.output_limit,
         arm_by_us=order.arm_by.boot,
         cgroup=cgroup,
+        agent=None if order.agent is None else str(order.agent),
     )
 
 

@@ -31,6 +31,7 @@ RUN_FIELDS = [
     "exit_code",
     "signal",
     "error",
+    "agent",
     "attempt",
     "retry_of",
     "session_key",
