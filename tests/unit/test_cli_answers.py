@@ -297,6 +297,7 @@ def test_a_run_as_json(world: World) -> None:
         "exit_code": 3,
         "signal": None,
         "error": None,
+        "agent": None,
         "attempt": 1,
         "retry_of": None,
         "session_key": "cron:backup:run:1",

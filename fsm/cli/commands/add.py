@@ -99,7 +99,7 @@ def _job(name: str, command: tuple[str, ...], env: tuple[str, ...], keys: dict[s
         else:
             mistakes.add((*path, "env"), f'"{item}" is not a variable with its text (say LANG=C)')
     given = {key: value for key, value in keys.items() if value is not None}
-    agent = {key: given.pop(key) for key in ("message", "model", "program") if key in given}
+    agent: dict[str, object] = {key: given.pop(key) for key in ("message", "model", "program") if key in given}
     if "agent" in given:
         table: dict[str, object] = {"kind": given["agent"], **agent}
         if command:
