@@ -13,13 +13,18 @@ from fsm.cli.times import relative, stamp
 from fsm.cli.words import command_line, facts_text, run_sentence
 from fsm.codec.jobs import job_to_dict
 from fsm.instants import Instant, format_duration
-from fsm.model.job import Job
+from fsm.model.job import Job, Leftovers
 from fsm.model.run import Run, run_id
+from fsm.model.secrets import masked
 from fsm.model.sizes import format_size
 from fsm.model.stream import JobState
 from fsm.ports import RunQuery
 
 LAST_RUNS = 5
+_LEFTOVERS = {
+    Leftovers.END: "end: what its command leaves behind is ended",
+    Leftovers.KEEP: "keep: what its command leaves behind is left alone",
+}
 COUNTED = 1_000
 """The newest runs that are counted by state: the question is how it went lately, not in a million runs."""
 
@@ -44,10 +49,15 @@ def show_job(session: Session, state: JobState) -> None:
         session.output.table(run_columns(now), [run_row(run, now) for run in newest[:LAST_RUNS]])
 
 
+def _definition(job: Job) -> dict[str, object]:
+    """Its keys; values of variables that look like secrets, which an older version let in, are not shown."""
+    return job_to_dict(job, whole=True) | {"env": {name: masked(name, text) for name, text in job.env}}
+
+
 def _json(state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Instant]) -> dict[str, object]:
     return {
         "name": state.job,
-        "definition": job_to_dict(job),
+        "definition": _definition(job),
         "version": state.version,
         "source": state.source,
         "enabled": job.enabled,
@@ -78,11 +88,27 @@ def _facts(state: JobState, job: Job, ticks: Sequence[Instant], now: Instant) ->
         ("Start within", format_duration(job.start_within_us)),
         ("Overlap", str(job.overlap)),
         ("Catch up", f"{job.catch_up}, within {format_duration(job.catch_up_within_us)}"),
+        *(
+            [("Expected", f"to succeed within {format_duration(job.expect_success_within_us)}")]
+            if job.expect_success_within_us is not None
+            else []
+        ),
         ("Output limit", format_size(job.output_limit)),
+        ("Leftovers", _LEFTOVERS[job.leftovers]),
+        ("Priority", str(job.priority)),
     ]
+    if job.idle_timeout_us is not None:
+        facts.append(("Idle timeout", f"{format_duration(job.idle_timeout_us)} of silence, then as for the timeout"))
+    if job.jitter_us is not None:
+        facts.append(("Jitter", f"up to {format_duration(job.jitter_us)} after each scheduled time"))
+    if job.group is not None:
+        facts.append(("Group", job.group))
     if job.cwd is not None:
         facts.append(("Folder", job.cwd))
-    facts += [("Environment" if not place else "", f"{name}={text}") for place, (name, text) in enumerate(job.env)]
+    facts += [
+        ("Environment" if not place else "", f"{name}={masked(name, text)}")
+        for place, (name, text) in enumerate(job.env)
+    ]
     facts.append(("Defined", f"version {state.version}, from {state.source}"))
     return facts
 

@@ -116,7 +116,7 @@ class _Teller:
         when = stamp(answer.tick if answer.tick is not None else answer.at)
         yield f"{when}  {self._verb(answer)}: {self.output.paint(_what(run, self.story.now), colour_of(run.state))}"
         yield from self.wrap(_life(answer.life, answer.tick or answer.at) + ".")
-        if run.error and run.reason not in (Reason.RUN_TIMEOUT, Reason.QUEUE_TIMEOUT):
+        if run.error and run.state is not State.TIMED_OUT:  # its reason says all
             yield from self.wrap(run.error.split("\n", 1)[0])
         self._told.add(run.number)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fsm.client.admission import waits_for
 from fsm.client.reigns import Reign, outage_at, reigns
 from fsm.client.story import Answer, Changed, Denied, Life, Pending, Ran, Step, Story, Window
 from fsm.engine.due import next_due, ticking
@@ -67,6 +68,7 @@ def explain(journal: Journal, job: str, now: Moment, *, served: bool, window: Wi
         lives.of(queued.number) if queued is not None else None,
         window.at,
         _around(state, window.at),
+        waits_for(journal, queued) if queued is not None and state.slot is None else None,
         None if answers or window.at is None else _begin(journal, job),
     )
 

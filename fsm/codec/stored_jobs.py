@@ -17,7 +17,7 @@ from attrs import fields
 from fsm.codec.jobs import KEYS, job_from_dict, job_to_dict
 from fsm.instants import parse_duration
 from fsm.model.agent import Agent, AgentEvidence
-from fsm.model.job import CatchUp, Job, Overlap
+from fsm.model.job import CatchUp, Job, Keep, Leftovers, Overlap
 from fsm.model.sizes import parse_size
 from fsm.model.states import ErrorClass
 
@@ -35,6 +35,11 @@ _FROM_DATA: dict[str, Callable[[Any], object]] = {
     "output_limit": _size,
     "overlap": {str(word): word for word in Overlap}.__getitem__,
     "catch_up": {str(word): word for word in CatchUp}.__getitem__,
+    "idle_timeout": _duration,
+    "leftovers": {str(word): word for word in Leftovers}.__getitem__,
+    "jitter": _duration,
+    "keep": lambda keep: Keep(keep["runs"], keep["for"]),
+    "expect_success_within": _duration,
 }
 _DEFAULTS = Job("x")
 # a frozen class refuses assignment; the descriptors of its slots do not

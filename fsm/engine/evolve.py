@@ -36,7 +36,7 @@ from fsm.model.entries import (
 from fsm.model.job import SCHEDULER_STREAM, Job
 from fsm.model.run import Run
 from fsm.model.states import Cause, Reason, SlotState, State, Trigger
-from fsm.model.stream import JobState
+from fsm.model.stream import FOLD, JobState
 
 Record = Draft | Entry
 _TICKS = frozenset({Cause.SCHEDULE, Cause.CATCH_UP})
@@ -291,8 +291,16 @@ def _refused(state: JobState, record: Record, body: Refused) -> JobState:
 
 
 def _checkpoint(state: JobState, record: Record, body: Checkpoint) -> JobState:
-    if not 0 < body.count <= state.seq:
+    """Changes nothing but where the stream may begin from now on. A stream that was pruned begins with it."""
+    sealed = body.state
+    if not isinstance(sealed, JobState) or (sealed.job, sealed.seq) != (state.job, body.count) or body.count < 1:
+        raise _illegal(state, "its state is not that of the entries that it seals", "checkpoint")
+    if state.seq == 0 and isinstance(record, Entry) and record.seq == body.count + 1:
+        return _next(sealed)
+    if body.count != state.seq:
         raise _illegal(state, f"it seals {body.count} entries of {state.seq}", "checkpoint")
+    if body.fold == FOLD and sealed != state:
+        raise _illegal(state, "its state is not the fold of the entries that it seals", "checkpoint")
     return _next(state)
 
 

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from fsm.instants import Deadline, Duration, Instant
 from fsm.model.agent import AgentEvidence
 from fsm.model.job import Job
 from fsm.model.run import Arming
+from fsm.model.settings import Group
 from fsm.model.states import Actor, Cause, ErrorClass, Evidence, Kind, Reason, RefusalReason, State, Trigger
+from fsm.model.texts import storable
 from fsm.model.values import value
 
 
@@ -52,6 +54,14 @@ class NumbersTaken:
 
 
 @frozen(slots=True)
+class Variable:
+    """A variable of the environment."""
+
+    name: str
+    text: str
+
+
+@frozen(slots=True)
 class Queued:
     """kind `transition`, trigger `queue`: a run exists from here on."""
 
@@ -61,6 +71,7 @@ class Queued:
     scheduled_for: Instant | None = None
     attempt: int = 1
     retry_of: int | None = None
+    env: tuple[Variable, ...] | None = None  # asked for with this run, beside the job's; None: none was
 
 
 @frozen(slots=True)
@@ -86,7 +97,7 @@ class Ended:
     ended_at: Instant
     exit_code: int | None = None
     signal: int | None = None
-    error: str | None = None
+    error: str | None = field(default=None, converter=storable)  # else no journal would take the verdict
     started_at: Instant | None = None
     agent: AgentEvidence | None = None
 
@@ -109,7 +120,7 @@ class Released:
     emptied_at: Instant | None = None
     exit_code: int | None = None
     signal: int | None = None
-    note: str | None = None
+    note: str | None = field(default=None, converter=storable)
 
 
 @frozen(slots=True)
@@ -140,14 +151,16 @@ class Refused:
 
 @frozen(slots=True)
 class Checkpoint:
-    """kind `checkpoint`: seals the first `count` entries of a stream, so that they may be pruned.
+    """kind `checkpoint`: seals all `count` entries before it in its stream, so that they may be pruned.
 
-    `last_hash` is the hash of the last sealed entry, `state` the stream folded up to there.
+    `last_hash` is the hash of the last of them, `state` the stream folded up to there (a `fsm.model.stream.JobState`),
+    in the form `fold`. A stream that was pruned begins with a checkpoint: what follows folds on from its `state`.
     """
 
     count: int
     last_hash: str
     state: object
+    fold: int = 1  # fsm.model.stream.FOLD of whoever wrote it
 
 
 @frozen(slots=True)
@@ -159,6 +172,7 @@ class SchedulerUp:
     boot_id: str
     version: str
     max_running: int
+    groups: tuple[Group, ...] | None = None
 
 
 @frozen(slots=True)
@@ -181,6 +195,7 @@ class SchedulerSettings:
     """kind `scheduler`: bounds over all jobs, from now on; `max_running` is how many runs may hold a slot at once."""
 
     max_running: int
+    groups: tuple[Group, ...] | None = None
 
 
 Body = (

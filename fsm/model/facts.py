@@ -30,6 +30,9 @@ class Order:
     grace_us: Duration
     output_limit: int  # bytes
     arm_by: Deadline
+    idle_timeout_us: Duration | None = None  # without output for so long: ended
+    keep_leftovers: bool = False  # what its command leaves behind is left alone, and not waited for
+    env_file: str | None = None  # read when it is armed: its values stand nowhere
     agent: AgentKind | None = None  # whose output format it prints: then its end is judged by that
 
     @property

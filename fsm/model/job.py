@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from attrs import Attribute, field, fields, frozen
+from attrs.converters import optional
 
 from fsm.errors import BadValue
 from fsm.instants import DAY, HOUR, MINUTE, SECOND, Duration, parse_duration
@@ -38,6 +39,17 @@ class CatchUp(StrEnum):
     ONCE = "once"
 
 
+class Leftovers(StrEnum):
+    """What becomes of processes that a command leaves behind when it ends by itself."""
+
+    END = "end"
+    KEEP = "keep"
+
+
+MOST_PRIORITY = 100
+"""The highest priority, and as a negative number the lowest: see `fsm.planning.admission` for what one is worth."""
+
+
 def check_name(name: str) -> str:
     """Return `name` if a job can have it; raises `BadValue` with what would be right."""
     if not isinstance(name, str) or not name:
@@ -51,6 +63,16 @@ def check_name(name: str) -> str:
     if unicodedata.normalize("NFC", name) != name:
         raise BadValue(f'"{name}" is not in Unicode normal form C')
     return name
+
+
+def check_group(name: object) -> str:
+    """Return `name` if a group can have it: as for a job. Raises `BadValue`."""
+    if not isinstance(name, str) or not name:
+        raise BadValue("a group needs a name")
+    try:
+        return check_name(name)
+    except BadValue as error:
+        raise BadValue(f"not the name of a group: {error}") from None
 
 
 def fold_name(name: str) -> str:
@@ -111,6 +133,26 @@ def _positive(_: object, attribute: Attribute[Duration], value: Duration) -> Non
         raise BadValue(f"{attribute.alias} must be longer than nothing")
 
 
+def _length_or_none(value: object) -> Duration | None:
+    """A length; none for ``"0s"``, so that a job can do without what the defaults of its file say."""
+    return None if value is None else parse_duration(value) or None
+
+
+def _priority(_: object, attribute: Attribute[int], value: object) -> None:
+    if type(value) is not int or not -MOST_PRIORITY <= value <= MOST_PRIORITY:
+        raise BadValue(f"{value!r} is not a priority (a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY})")
+
+
+def _group(_: object, attribute: Attribute[str | None], value: str | None) -> None:
+    if value is not None:
+        check_group(value)
+
+
+def _positive_or_none(_: object, attribute: Attribute[Duration | None], value: Duration | None) -> None:
+    if value is not None and value <= 0:
+        raise BadValue(f"{attribute.alias} must be longer than nothing")
+
+
 def _text(_: object, attribute: Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise BadValue(f"{value!r} is not a text for {attribute.alias}")
@@ -146,8 +188,54 @@ def _overlap(value: object) -> Overlap:
     return _one_of(Overlap, value)
 
 
+def _leftovers(value: object) -> Leftovers:
+    return _one_of(Leftovers, value)
+
+
 def _catch_up(value: object) -> CatchUp:
     return _one_of(CatchUp, value)
+
+
+MOST_KEPT = 1_000_000
+"""The most runs that a job may ask to be kept."""
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or not 1 <= value <= MOST_KEPT:
+        raise BadValue(f"keep.runs: {value!r} is not a number of runs (from 1 to {MOST_KEPT:,})")
+    return value
+
+
+def _keep_for(value: object) -> Duration:
+    try:
+        length = parse_duration(value)
+    except BadValue as error:
+        raise BadValue(f"keep.for: {error}") from None
+    if length <= 0:
+        raise BadValue("keep.for must be longer than nothing")
+    return length
+
+
+@frozen(slots=True)
+class Keep:
+    """How much of a job's history stays: its newest `runs` runs, and of those none that is older than `for_us`."""
+
+    runs: int = field(default=1_000, converter=_count)
+    for_us: Duration = field(default=Duration(400 * DAY), converter=_keep_for)  # `for` in a jobs file
+
+
+_KEEP_KEYS = {"runs": "runs", "for": "for_us"}
+
+
+def _keep(value: object) -> Keep:
+    if isinstance(value, Keep):
+        return value
+    if not isinstance(value, Mapping):
+        raise BadValue(f'{value!r} is not a table of bounds (say {{ runs = 1000, for = "400d" }})')
+    unknown = sorted(str(key) for key in value if key not in _KEEP_KEYS)
+    if unknown:
+        raise BadValue(f'keep has no key "{unknown[0]}" (it has runs and for)')
+    return Keep(**{_KEEP_KEYS[key]: part for key, part in value.items()})
 
 
 @frozen(slots=True)
@@ -176,6 +264,7 @@ class Job:
     )
     grace_us: Duration = field(default=_GRACE, alias="grace", converter=parse_duration, kw_only=True)
     env: tuple[tuple[str, str], ...] = field(default=(), converter=_pairs, kw_only=True)
+    env_file: str | None = field(default=None, validator=_text_or_none, kw_only=True)  # secrets: read at each start
     cwd: str | None = field(default=None, validator=_text_or_none, kw_only=True)
     output_limit: int = field(  # bytes; given as a number or as "10MB"
         default=10_000_000, converter=parse_size, validator=_size, kw_only=True
@@ -184,6 +273,31 @@ class Job:
     overlap: Overlap = field(default=Overlap.SKIP, converter=_overlap, kw_only=True)
     catch_up: CatchUp = field(default=CatchUp.ONCE, converter=_catch_up, kw_only=True)
     catch_up_within_us: Duration = field(default=HOUR, alias="catch_up_within", converter=parse_duration, kw_only=True)
+    idle_timeout_us: Duration | None = field(  # without output for so long: ended; None: it may be silent
+        default=None,
+        alias="idle_timeout",
+        converter=_length_or_none,
+        kw_only=True,
+    )
+    leftovers: Leftovers = field(default=Leftovers.END, converter=_leftovers, kw_only=True)
+    jitter_us: Duration | None = field(  # each tick is due up to so much later than its scheduled time
+        default=None,
+        alias="jitter",
+        converter=_length_or_none,
+        kw_only=True,
+    )
+    priority: int = field(default=0, validator=_priority, kw_only=True)
+    group: str | None = field(default=None, validator=_group, kw_only=True)
+    keep: Keep | None = field(default=None, converter=optional(_keep), kw_only=True)  # None: `Keep()`
+    expect_success_within_us: Duration | None = (
+        field(  # `cronfsm check` complains of a job that has not succeeded so long
+            default=None,
+            alias="expect_success_within",
+            converter=optional(parse_duration),
+            validator=_positive_or_none,
+            kw_only=True,
+        )
+    )
 
     def __attrs_post_init__(self) -> None:
         if sum(what is not None for what in (self.command, self.shell, self.agent)) > 1:

@@ -11,6 +11,7 @@ from fsm.errors import Fenced, StoreError
 from fsm.instants import MINUTE, SECOND, Duration, Instant, Moment
 from fsm.model.commands import Go, QueueTimeout, Start, Ticks
 from fsm.model.facts import Armed, ArmFailed, Changed, Fact
+from fsm.model.settings import Settings
 from fsm.model.states import Actor, State
 from fsm.model.stream import JobState
 from fsm.planning.refusals import WRITE_EVERY
@@ -60,10 +61,10 @@ class Scheduler:
         *,
         nonce: Callable[[], str],
         who: Who,
-        max_running: int = 8,
+        settings: Settings | None = None,
     ) -> None:
         self.journal, self.clock, self.launcher, self.publisher = journal, clock, launcher, publisher
-        self._nonce, self._max_running = nonce, max_running
+        self._nonce, self._settings = nonce, settings or Settings()
         self._presence = Presence(journal, who)
         self.trouble: StoreError | None = None
         self._due = Alarms()
@@ -77,9 +78,9 @@ class Scheduler:
         """A new epoch; every open run and every held slot is held against its evidence; due times are read."""
         now = self.clock.now()
         self.strangers = Strangers(self.launcher, self.journal)
-        self._presence.up(now, self._max_running, self.strangers.find())
-        self.book = Book(self.journal, self.publisher, self._presence.epoch, self._max_running)
-        self.starter = Starter(self.launcher, self.book, self.strangers, self._nonce)
+        self._presence.up(now, self._settings, self.strangers.find())
+        self.book = Book(self.journal, self.publisher, self._presence.epoch, self._settings)
+        self.starter = Starter(self.launcher, self.book, self.strangers, self._nonce, self.clock.now)
         self.watcher = Watcher(self.launcher, self.book, self.clock.now)
         self._alive_at, self._sweep_at = now.boot + ALIVE_EVERY, now.boot + SWEEP_EVERY
         self._settle_by = now.boot + SETTLE_WITHIN

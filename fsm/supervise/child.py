@@ -27,11 +27,12 @@ class Started:
         self.pid, self.output, self.failed, self.errors = pid, output, failed, errors
 
 
-def start(order: SentOrder, keep: int, close: int, cgroup: Cgroup | None) -> Started:
+def start(order: SentOrder, slot: int, close: int, cgroup: Cgroup | None) -> Started:
     """Fork and become the command.
 
-    `keep` is the one descriptor besides 0, 1 and 2 that the command inherits (the slot lock); `close` is closed before
-    anything that could hang (the life lock). Until it has become the command, each page that either of the two
+    `slot` is the one descriptor besides 0, 1 and 2 that the command inherits (the slot lock), unless what it leaves
+    behind may stay: that would hold the lock for as long. `close` is closed before anything that could hang (the life
+    lock). Until it has become the command, each page that either of the two
     touches is copied: whoever called should wait for the second pipe first. Raises OSError where no process can be
     forked.
     """
@@ -47,7 +48,7 @@ def start(order: SentOrder, keep: int, close: int, cgroup: Cgroup | None) -> Sta
                 os.close(fd)
         raise
     if pid == 0:
-        _become(order, parent, keep, close, cgroup, into_output, into_errors, into_failed)
+        _become(order, parent, slot, close, cgroup, into_output, into_errors, into_failed)
     os.close(into_output)
     os.close(into_failed)
     os.set_blocking(output, False)
@@ -59,7 +60,7 @@ def start(order: SentOrder, keep: int, close: int, cgroup: Cgroup | None) -> Sta
 
 
 def _become(
-    order: SentOrder, parent: int, keep: int, close: int, cgroup: Cgroup | None, output: int, errors: int, failed: int
+    order: SentOrder, parent: int, slot: int, close: int, cgroup: Cgroup | None, output: int, errors: int, failed: int
 ) -> NoReturn:
     """In the child, from fork to exec. If it stops here nothing was executed."""
     where = _AT_SETUP
@@ -74,7 +75,8 @@ def _become(
                 cgroup.enter()
         os.dup2(output, 1)
         os.dup2(errors, 2)
-        os.set_inheritable(keep, True)
+        if not order.keep:
+            os.set_inheritable(slot, True)
         set_mask(signal.SIG_SETMASK, ())  # none is ignored: the fork server has seen to that
         for name, text in order.env:
             os.putenv(name, text)

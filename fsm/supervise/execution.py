@@ -20,7 +20,7 @@ from fsm.supervise.armingfile import agent_part, emptied_part, verdict_part
 from fsm.supervise.capture import Capture
 from fsm.supervise.mailbox import stop_in
 from fsm.supervise.sent import SentOrder
-from fsm.supervise.waiting import STOP_SIGNAL, Waiter, boot_us, utc_us
+from fsm.supervise.waiting import STOP_SIGNAL, Waiter, awake_us, boot_us, utc_us
 
 TIMED_OUT = "cron: job execution timed out"
 """The error text of a run that ran too long; gateways that follow lifecycle events know it."""
@@ -44,6 +44,7 @@ class Execution:
         "_empty",
         "_errors",
         "_failed",
+        "_heard_us",
         "_kill_at_us",
         "_main",
         "_more",
@@ -83,6 +84,7 @@ class Execution:
         self._kill_at_us = 0
         self._pause_us = _FIRST_PAUSE_US
         self._capture: Capture | None = None  # once there is output
+        self._heard_us = 0  # CLOCK_MONOTONIC at its start, then at its last output; only where there is an idle timeout
 
     def run(self) -> None:
         """Everything up to the finished report. Raises nothing that the command or the disk could cause."""
@@ -95,6 +97,8 @@ class Execution:
         """S6. If the process stops here: the kernel kills the command with it; the search finds the rest."""
         armed, waiter = self._armed, self._waiter
         self._started_boot_us, self._started_us = boot_us(), utc_us()
+        if self._order.idle_us:
+            self._heard_us = awake_us()
         try:
             started = child.start(self._order, armed.slot, armed.file.fd, armed.cgroup)
         except OSError as error:
@@ -109,7 +113,7 @@ class Execution:
         return True
 
     def _turn(self) -> None:
-        due = self._run_by_us if self._verdict is None else self._kill_at_us
+        due = self._due_us() if self._verdict is None else self._kill_at_us
         if self._more or self._poke_due:
             due = 0 if self._more else min(due, boot_us() + _POKE_AGAIN_US)
         waiter = self._waiter
@@ -120,7 +124,7 @@ class Execution:
                 self._take_output(_READS_AT_ONCE)
             elif fd == self._errors:
                 self._take_errors(_READS_AT_ONCE)
-        overdue = self._verdict is None and boot_us() >= self._run_by_us
+        overdue = self._verdict is None and self._overdue() is not None
         if overdue or self._more or signal.SIGCHLD in waiter.signals:
             self._collect()
         if self._verdict is None:
@@ -130,6 +134,19 @@ class Execution:
             self._kill()
         if self._poke_due:
             self._poke_due = not self._poke()
+
+    def _due_us(self) -> int:
+        """CLOCK_BOOTTIME by which it is judged if nothing happens before: its deadline, or too long a silence.
+
+        Silence is counted while the machine is awake, so a machine that was suspended wakes the run up with it: the
+        timer then comes early, finds that there is silence left, and is set anew.
+        """
+        if not self._order.idle_us:
+            return self._run_by_us
+        return min(self._run_by_us, boot_us() + self._silence_left_us())
+
+    def _silence_left_us(self) -> int:
+        return self._heard_us + self._order.idle_us - awake_us()
 
     def _executed(self) -> None:
         """S7: the pipe that closes on exec has been closed, or says why there was none."""
@@ -167,6 +184,8 @@ class Execution:
                 self._waiter.remove(fd)
                 os.close(fd)
                 return None
+            if self._order.idle_us:
+                self._heard_us = awake_us()
             if self._capture is None:
                 self._capture = Capture(self._order.folder, self._order.output_limit)
             self._capture.keep(data)
@@ -202,6 +221,8 @@ class Execution:
         if self._status is not None:
             self._verdict = self._exit_verdict(os.waitstatus_to_exitcode(self._status))
             grace_us = min(grace_us, _LEFTOVER_GRACE_US)
+            if self._order.keep:
+                self._empty = True  # the run is over with its command; verdict and end are then one write
         elif self._waiter.told_to_end:
             self._verdict = verdict_part("reap", "host_stop", utc_us(), started_at_us=self._started_us)
         else:
@@ -254,12 +275,19 @@ class Execution:
             self._armed.file.agent(agent_part(said))
 
     def _stopped_or_overdue(self) -> bytes | None:
-        overdue = boot_us() >= self._run_by_us
+        overdue = self._overdue()
         reason = stop_in(self._order.mailbox) if overdue or STOP_SIGNAL in self._waiter.signals else None
         if reason is not None:
             return verdict_part("reap", reason, utc_us(), started_at_us=self._started_us)
-        if overdue:
-            return verdict_part("time_out", "run_timeout", utc_us(), started_at_us=self._started_us, error=TIMED_OUT)
+        if overdue is not None:
+            return verdict_part("time_out", overdue, utc_us(), started_at_us=self._started_us, error=TIMED_OUT)
+        return None
+
+    def _overdue(self) -> str | None:
+        if boot_us() >= self._run_by_us:
+            return "run_timeout"
+        if self._order.idle_us and self._silence_left_us() <= 0:
+            return "idle_timeout"
         return None
 
     def _announce(self, verdict: bytes) -> None:

@@ -381,6 +381,8 @@ Start within  1h
 Overlap       skip
 Catch up      once, within 1h
 Output limit  10MB
+Leftovers     end: what its command leaves behind is ended
+Priority      0
 Folder        /srv
 Environment   A=1
               B=2

@@ -51,6 +51,7 @@ jobs = st.builds(
     overlap=st.sampled_from(Overlap),
     catch_up=st.sampled_from(CatchUp),
     catch_up_within=st.integers(0, DAY),
+    expect_success_within=st.none() | st.integers(1, DAY),
 )
 
 

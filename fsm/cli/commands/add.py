@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import click
 
 from fsm.agents.commandline import command_line
+from fsm.cli.again import again
 from fsm.cli.changes import change_json, change_lines
 from fsm.cli.context import Session
 from fsm.cli.group import Command
@@ -15,7 +17,9 @@ from fsm.cli.runjson import instant
 from fsm.cli.times import relative, stamp
 from fsm.cli.words import quoted
 from fsm.engine.due import next_due
+from fsm.errors import BadJobs
 from fsm.model.job import Job
+from fsm.ports import Journal
 
 SOURCE = "cli"
 """Where a job comes from that was added here."""
@@ -51,11 +55,18 @@ _START = "Queued longer: timed_out (queue_timeout)."
 @click.option("--start-within", metavar="LENGTH", help=f"{_START} [default: 1h]")
 @click.option("--grace", metavar="LENGTH", help="Between TERM and KILL [default: 10s].")
 @click.option("--env", metavar="NAME=TEXT", multiple=True, help="A variable of its environment; may be repeated.")
+@click.option("--env-file", metavar="FILE", help="NAME=TEXT lines, read at each start: the place for secrets.")
 @click.option("--cwd", metavar="FOLDER", help="Where it is executed [default: where serve was started].")
 @click.option("--output-limit", metavar="SIZE", help="Kept of its output, head and tail [default: 10MB].")
 @click.option("--overlap", metavar="skip", help="A tick while a run is open [default: skip: it is refused].")
 @click.option("--catch-up", metavar="once|skip", help="Ticks that nobody was there to answer [default: once].")
 @click.option("--catch-up-within", metavar="LENGTH", help="How late a tick is still caught up [default: 1h].")
+@click.option("--idle-timeout", metavar="LENGTH", help="Silent for so long: timed_out [default: never].")
+@click.option("--leftovers", metavar="end|keep", help="What its command leaves behind [default: end].")
+@click.option("--jitter", metavar="LENGTH", help="Each tick is due up to so much later [default: 0s].")
+@click.option("--priority", type=int, metavar="N", help="Of those that wait, higher ones start first [default: 0].")
+@click.option("--group", metavar="NAME", help="A group of the jobs file, which bounds how many of it run at once.")
+@click.option("--expect-success-within", metavar="LENGTH", help="`check` complains of it otherwise [default: never].")
 @click.option("--enabled/--disabled", default=None, help="A disabled job has no ticks [default: enabled].")
 @click.pass_obj
 def add_command(session: Session, /, name: str, command: tuple[str, ...], env: tuple[str, ...], **keys: object) -> None:
@@ -67,6 +78,7 @@ def add_command(session: Session, /, name: str, command: tuple[str, ...], env: t
     job = _job(name, command, env, keys)
     _hint(job)
     engine = session.engine(create=True)
+    _check_group(engine.journal, job)
     old = engine.journal.state(name).definition
     engine.define(job, source=SOURCE)
     if session.as_json:
@@ -99,6 +111,8 @@ def _job(name: str, command: tuple[str, ...], env: tuple[str, ...], keys: dict[s
         else:
             mistakes.add((*path, "env"), f'"{item}" is not a variable with its text (say LANG=C)')
     given = {key: value for key, value in keys.items() if value is not None}
+    if isinstance(given.get("env_file"), str):
+        given["env_file"] = os.path.abspath(os.path.expanduser(str(given["env_file"])))
     agent: dict[str, object] = {key: given.pop(key) for key in ("message", "model", "program") if key in given}
     if "agent" in given:
         table: dict[str, object] = {"kind": given["agent"], **agent}
@@ -116,6 +130,16 @@ def _job(name: str, command: tuple[str, ...], env: tuple[str, ...], keys: dict[s
     mistakes.refuse({"jobs": {name: given}})
     assert job is not None  # without a mistake there is a job
     return job
+
+
+def _check_group(journal: Journal, job: Job) -> None:
+    from fsm.client.settings import settings
+    from fsm.codec.jobsfile import unknown_group
+
+    known = [group.name for group in settings(journal).groups]
+    if job.group is not None and job.group not in known:
+        said = unknown_group(job.group, known)
+        raise BadJobs((f"jobs.{job.name}.group: {said}; groups are set by a jobs file, see: cronfsm apply --help",))
 
 
 def _hint(job: Job) -> None:
@@ -141,8 +165,8 @@ def _next(session: Session, name: str) -> str:
     state = session.journal.state(name)
     due = next_due(state)
     if due is None:
-        return f"It runs by hand only: cronfsm run {quoted(name)}"
+        return f"It runs by hand only: {again(f'cronfsm run {quoted(name)}')}"
     served = session.served() is not None
     return f"It is due next at {stamp(due)} ({relative(due, session.now())})" + (
-        "." if served else "; no scheduler is up to run it: cronfsm serve"
+        "." if served else f"; no scheduler is up to run it: {again('cronfsm serve')}"
     )
