@@ -39,7 +39,7 @@ class Columns:
 RUNS = Columns(
     (
         *("id", "job", "number", "state", "reason", "cause", "scheduled_for", "queued_at", "started_at", "ended_at"),
-        *("deadline", "exit_code", "signal", "error", "attempt", "retry_of", "forced", "session_key", "slot"),
+        *("deadline", "exit_code", "signal", "error", "agent", "attempt", "retry_of", "forced", "session_key", "slot"),
     ),
     frozenset({"scheduled_for", "queued_at", "started_at", "ended_at", "deadline"}),
     frozenset({"number", "exit_code", "signal", "attempt"}),
@@ -87,6 +87,20 @@ def entry_objects(entries: Iterable[Entry]) -> Iterator[Row]:
     return map(entry_to_dict, entries)
 
 
+def _cell(value: object) -> object:
+    """What a column can hold: an object (an agent's evidence) stands as its JSON text."""
+    if not isinstance(value, dict):
+        return value
+    import orjson
+
+    return orjson.dumps(value).decode()
+
+
+def _text(value: object) -> object:
+    """The same where every column is text: what is true or false stands as in JSON."""
+    return str(value).lower() if isinstance(value, bool) else _cell(value)
+
+
 class Sink(Protocol):
     """Takes rows in batches."""
 
@@ -122,10 +136,7 @@ class Csv:
         """The next rows."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        flags = self._columns.flags
-        writer.writerows(
-            [str(row[name]).lower() if name in flags else row[name] for name in self._columns.names] for row in rows
-        )
+        writer.writerows([_text(row[name]) for name in self._columns.names] for row in rows)
         self._file.write(text.getvalue().encode())
 
     def close(self) -> None:
@@ -175,8 +186,8 @@ class Parquet:
         from datetime import datetime
 
         def value(row: Row, name: str) -> object:
-            found = row[name]
-            return datetime.fromisoformat(found) if found is not None and name in self._columns.instants else found
+            found = _cell(row[name])
+            return datetime.fromisoformat(str(found)) if found is not None and name in self._columns.instants else found
 
         columns = {name: [value(row, name) for row in rows] for name in self._columns.names}
         self._writer.write_table(self._pyarrow.table(columns, schema=self._schema))
