@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from fsm.cli.commands.next import due_times
 from fsm.cli.commands.runs import run_columns, run_row
 from fsm.cli.context import Session
+from fsm.cli.due import finished
+from fsm.cli.duetimes import Coming, due_times
 from fsm.cli.runjson import instant, run_json
 from fsm.cli.times import relative, stamp
 from fsm.cli.words import command_line, facts_text, run_sentence
@@ -48,15 +49,16 @@ def show_job(session: Session, state: JobState) -> None:
         session.output.table(run_columns(now), [run_row(run, now) for run in newest[:LAST_RUNS]])
 
 
-def _json(state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Instant]) -> dict[str, object]:
+def _json(state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Coming]) -> dict[str, object]:
     return {
         "name": state.job,
         "definition": job_to_dict(job, whole=True),
         "version": state.version,
         "source": state.source,
         "enabled": job.enabled,
+        "finished": finished(state),
         "paused": state.paused,
-        "next_due": [instant(at) for at in ticks],
+        "next_due": [instant(one.at) for one in ticks],
         "runs": state.last_number,
         "states": dict(Counter(str(run.state) for run in newest)),
         "states_of_newest": len(newest),
@@ -66,12 +68,12 @@ def _json(state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Inst
     }
 
 
-def _facts(state: JobState, job: Job, ticks: Sequence[Instant], now: Instant) -> list[tuple[str, str]]:
+def _facts(state: JobState, job: Job, ticks: Sequence[Coming], now: Instant) -> list[tuple[str, str]]:
     facts = [("Job", state.job), ("State", _word(state, job)), ("Command", command_line(job))]
     facts.append(("Schedule", f"{job.schedule}, in {job.timezone}" if job.schedule else "none: it runs by hand only"))
     if ticks:
-        facts.append(("Next due", f"{stamp(ticks[0])} ({relative(ticks[0], now)})"))
-        facts += [("", stamp(at)) for at in ticks[1:]]
+        facts.append(("Next due", f"{stamp(ticks[0].at)} ({relative(ticks[0].at, now)}){_noted(ticks[0])}"))
+        facts += [("", stamp(one.at) + _noted(one)) for one in ticks[1:]]
     facts += [("Open run", run_sentence(run, now)) for run in state.open_runs]
     holder = state.holder
     if holder is not None and holder.state.terminal:
@@ -104,7 +106,13 @@ def _facts(state: JobState, job: Job, ticks: Sequence[Instant], now: Instant) ->
     return facts
 
 
+def _noted(one: Coming) -> str:
+    return f"; {one.note}" if one.note else ""
+
+
 def _word(state: JobState, job: Job) -> str:
     if not job.enabled:
         return "disabled: it has no ticks"
+    if finished(state):
+        return "finished: none of its times is left"
     return "paused: its ticks are refused" if state.paused else "enabled"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from fsm.engine.due import ticking
+from fsm.engine.due import come_until, due_at, ticking
 from fsm.instants import Instant, Moment
 from fsm.lifecycle.machine import fire
 from fsm.model.commands import NOTHING, Decision, Deferred
@@ -36,18 +36,25 @@ class _Standing:
 
 
 def answer_ticks(
-    state: JobState, now: Moment, actor: Actor, deferred: Deferred | None, *, flush: bool = False
+    state: JobState,
+    now: Moment,
+    actor: Actor,
+    deferred: Deferred | None,
+    *,
+    flush: bool = False,
+    draining: bool = False,
 ) -> Decision:
     """Answer every tick up to now.
 
     Returns drafts (refusals, and at most one `Queued`) and what is deferred from here on. With `flush`, what was
-    deferred is written and nothing else is answered: what comes next may change the answer.
+    deferred is written and nothing else is answered: what comes next may change the answer. While `draining`, what
+    nothing else is in the way of is refused all the same.
     """
     table = ticking(state)
     if table is None or state.accounted_to is None:
         return NOTHING
     writer = _Writer(state, table, now, actor, state.accounted_to)
-    standing = _standing(state, now)
+    standing = _standing(state, now) or (_Standing(RefusalReason.DRAINING, None) if draining else None)
     if deferred is not None and (
         flush or standing is None or (deferred.reason, deferred.blocker) != (standing.reason, standing.number)
     ):
@@ -57,8 +64,11 @@ def answer_ticks(
     return writer.fire() if standing is None else writer.stand(standing)
 
 
-def settle_ticks(state: JobState, now: Moment, actor: Actor) -> tuple[Draft, ...]:
-    """Refusals for all ticks up to now that have no answer: what comes before a change of the job's definition.
+def settle_ticks(state: JobState, now: Moment, actor: Actor, *, ending: bool = False) -> tuple[Draft, ...]:
+    """Refusals for all ticks up to now that have no answer: what comes before a change of the job's ticks.
+
+    With `ending`, the present timetable ends here: so one whose scheduled time is past and whose jitter is not is
+    refused with the others, for it will not come any more.
 
     Used by whoever changes a job, which need not be the scheduler: none of them makes a run any more. They are
     refused by what stands in the way, or were missed.
@@ -68,7 +78,7 @@ def settle_ticks(state: JobState, now: Moment, actor: Actor) -> tuple[Draft, ...
         return ()
     writer = _Writer(state, table, now, actor, state.accounted_to)
     standing = _standing(state, now) or _Standing(RefusalReason.MISSED, None)
-    writer.refuse(now.utc, standing.reason, standing.blocked_by)
+    writer.refuse(now.utc if ending else writer.come, standing.reason, standing.blocked_by)
     return tuple(writer.drafts)
 
 
@@ -99,6 +109,7 @@ class _Writer:
     def __init__(self, state: JobState, table: Timetable, now: Moment, actor: Actor, after: Instant) -> None:
         self.state, self.table, self.now, self.actor = state, table, now, actor
         self.after = after
+        self.come = come_until(state, now.utc)
         self.drafts: list[Draft] = []
 
     def _draft(self, body: Queued | Refused, run: int | None = None) -> None:
@@ -114,11 +125,11 @@ class _Writer:
 
     def fire(self) -> Decision:
         """Nothing is in the way: the last tick makes a run unless it is too late for it; the others were missed."""
-        span = self.table.span(self.after, self.now.utc, self.state.anchor)
+        span = self.table.span(self.after, self.come, self.state.anchor)
         job = self.state.definition
         if span is None or job is None:
             return Decision(tuple(self.drafts))
-        cause = cause_of(job, span.last, self.now.utc)
+        cause = cause_of(job, span.last, self._but_for_jitter(span.last))
         missed_to = span.last if cause is None else Instant(span.last - 1)
         self.refuse(missed_to, RefusalReason.MISSED, None)
         if cause is not None:
@@ -127,9 +138,13 @@ class _Writer:
             self._draft(body, self.state.last_number + 1)
         return Decision(tuple(self.drafts))
 
+    def _but_for_jitter(self, tick: Instant) -> Instant:
+        """Now, as far as lateness goes: what is due later is not late for that."""
+        return Instant(self.now.utc - (due_at(self.state, tick) - tick))
+
     def stand(self, standing: _Standing) -> Decision:
         """Something is in the way: write the refusal, or defer it behind one that says the same."""
-        span = self.table.span(self.after, self.now.utc, self.state.anchor)
+        span = self.table.span(self.after, self.come, self.state.anchor)
         if span is None:
             return Decision(tuple(self.drafts))
         refusal = Refused(standing.reason, Cause.SCHEDULE, span.count, span.first, span.last, standing.blocked_by)
