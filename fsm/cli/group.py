@@ -16,6 +16,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Scheduler": {
         "serve": ("serve", "Apply a jobs file if one is given, then run what is due, in the foreground."),
         "status": ("status", "Is a scheduler up, and what is it doing?"),
+        "top": ("top", "Live: what runs, what waits and why, what ended, what comes."),
         "check": ("check", "Is all well? One line and an exit code for a monitor."),
         "service": ("service", "Let systemd keep the scheduler up."),
     },
@@ -36,6 +37,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Runs": {
         "run": ("run", "Ask for a run now."),
+        "retry": ("retry", "A new run in the place of one that did not succeed."),
         "runs": ("runs", "The history, newest first."),
         "logs": ("logs", "What a run has printed."),
         "cancel": ("cancel", "End a run and its processes, with or without a scheduler."),

@@ -16,6 +16,7 @@ from fsm.codec.jobs import job_to_dict
 from fsm.instants import Instant, format_duration
 from fsm.model.job import Job, Leftovers
 from fsm.model.run import Run, run_id
+from fsm.model.secrets import masked
 from fsm.model.sizes import format_size
 from fsm.model.stream import JobState
 from fsm.ports import RunQuery
@@ -49,10 +50,15 @@ def show_job(session: Session, state: JobState) -> None:
         session.output.table(run_columns(now), [run_row(run, now) for run in newest[:LAST_RUNS]])
 
 
+def _definition(job: Job) -> dict[str, object]:
+    """Its keys; values of variables that look like secrets, which an older version let in, are not shown."""
+    return job_to_dict(job, whole=True) | {"env": {name: masked(name, text) for name, text in job.env}}
+
+
 def _json(state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Coming]) -> dict[str, object]:
     return {
         "name": state.job,
-        "definition": job_to_dict(job, whole=True),
+        "definition": _definition(job),
         "version": state.version,
         "source": state.source,
         "enabled": job.enabled,
@@ -101,7 +107,10 @@ def _facts(state: JobState, job: Job, ticks: Sequence[Coming], now: Instant) -> 
         facts.append(("Group", job.group))
     if job.cwd is not None:
         facts.append(("Folder", job.cwd))
-    facts += [("Environment" if not place else "", f"{name}={text}") for place, (name, text) in enumerate(job.env)]
+    facts += [
+        ("Environment" if not place else "", f"{name}={masked(name, text)}")
+        for place, (name, text) in enumerate(job.env)
+    ]
     facts.append(("Defined", f"version {state.version}, from {state.source}"))
     return facts
 

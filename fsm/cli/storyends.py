@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from attrs import frozen
 
+from fsm.cli.again import again
 from fsm.cli.times import relative, span, stamp
 from fsm.cli.words import quoted
 from fsm.client.admission import Waits
@@ -91,7 +92,7 @@ def next_text(story: Story) -> str:
 
 def mends(story: Story) -> list[Mend]:
     """What would help, the most urgent first."""
-    return list(_mends(story))
+    return [Mend(again(mend.command), mend.why) for mend in _mends(story)]
 
 
 def _mends(story: Story) -> Iterator[Mend]:

@@ -19,11 +19,12 @@ from fsm.codec.jobs import KEYS, unknown_key
 from fsm.codec.mistakes import Mistakes, Path, shown
 from fsm.errors import BadValue
 from fsm.model.job import Job, check_name
+from fsm.model.secrets import refusal, secret_names
 from fsm.planning.schedule import timetable
 from fsm.planning.zones import zone
 
 _T = TypeVar("_T")
-_TEXTS = frozenset({"schedule", "shell", "timezone", "cwd", "overlap", "catch_up", "leftovers", "group"})
+_TEXTS = frozenset({"env_file", "schedule", "shell", "timezone", "cwd", "overlap", "catch_up", "leftovers", "group"})
 _DURATIONS = frozenset(
     {"timeout", "start_within", "grace", "catch_up_within", "idle_timeout", "jitter", "expect_success_within"}
 )
@@ -117,6 +118,9 @@ def _checked(attribute: Attribute[Any], from_file: bool) -> Callable[[Any, Any],
             raise BadValue(f"{shown(value)} is not a duration (say 90s, 15m, 2h or 1d)")
         if from_file and key == "env" and not isinstance(value, dict):
             raise BadValue(f'{shown(value)} is not a table (say {{ LANG = "C" }})')
+        if key == "env" and isinstance(value, dict):
+            for secret in secret_names(name for name in value if isinstance(name, str)):
+                raise BadValue(refusal(secret))
         if isinstance(attribute.converter, Converter):
             raise TypeError(f"{key}: converters with arguments are not known here")
         read = attribute.converter(value) if attribute.converter else value

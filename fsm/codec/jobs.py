@@ -12,6 +12,7 @@ from attrs import fields
 from fsm.errors import BadValue
 from fsm.instants import format_duration
 from fsm.model.job import Job, Leftovers
+from fsm.model.secrets import masked
 from fsm.model.sizes import format_size
 
 KEYS: dict[str, str] = {field.alias or field.name: field.name for field in fields(Job)}
@@ -87,8 +88,17 @@ def job_diff(old: Job, new: Job) -> list[tuple[str, str, str]]:
     order = list(KEYS)
     keys.sort(key=lambda key: order.index(key.partition(".")[0]))  # stable: variables keep their own order
     return [
-        (key, before.get(key, NOT_SET), after.get(key, NOT_SET)) for key in keys if before.get(key) != after.get(key)
+        (key, _shown(key, before.get(key)), _shown(key, after.get(key)))
+        for key in keys
+        if before.get(key) != after.get(key)
     ]
+
+
+def _shown(key: str, text: str | None) -> str:
+    """What is said of a value; not a secret, which an older version let into the journal."""
+    if text is None:
+        return NOT_SET
+    return masked(key.removeprefix("env."), text) if key.startswith("env.") else text
 
 
 def _flat(job: Job) -> dict[str, str]:

@@ -47,6 +47,7 @@ from fsm.model.entries import (
     Refused,
     Released,
     Started,
+    Variable,
 )
 from fsm.model.facts import Execution
 from fsm.model.job import Job
@@ -150,14 +151,16 @@ def _take_numbers(asked: _Asked, command: TakeNumbers) -> Decision:
 def _request(asked: _Asked, command: Request) -> Decision:
     state, now = asked.state, asked.now
     job = asked.job
+    cause = Cause.MANUAL if command.retry_of is None else Cause.RETRY
     in_the_way = blocked(state)
     if in_the_way is not None:
         reason, run = in_the_way
-        refusal = Refused(reason, Cause.MANUAL, 1, now.utc, now.utc, blocker(run, now))
+        refusal = Refused(reason, cause, 1, now.utc, now.utc, blocker(run, now))
         known = same_refusal(state, refusal, now.utc)
         return Decision(() if known else (asked.draft(refusal),), refusal=refusal)
     fire(None, Trigger.QUEUE)
-    body = Queued(Cause.MANUAL, state.version, start_by(job, now))
+    env = tuple(Variable(name, text) for name, text in command.env) or None
+    body = Queued(cause, state.version, start_by(job, now), attempt=command.attempt, retry_of=command.retry_of, env=env)
     return Decision((asked.draft(body, state.last_number + 1),))
 
 

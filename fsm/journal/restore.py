@@ -166,10 +166,10 @@ def _go_on(old: SqliteJournal, journal: SqliteJournal, job: str, now: Moment) ->
     state = journal.state(job)
     live = {run.number for run in state.runs}
     drafts: list[Draft] = []
+    continued = False
     for entry in old.entries(job=job) if live else ():
-        if entry.seq == state.seq and entry.hash != journal.head(job)[1]:
-            return []  # the two have gone different ways: it is no later state of the backup
-        if entry.seq > state.seq and entry.run in live:
+        continued = continued or (entry.seq == state.seq + 1 and entry.prev_hash == journal.head(job)[1])
+        if continued and entry.run in live:  # else the two have gone different ways, or what is asked for is pruned
             drafts.append(Draft(job, now.utc, Actor.RECOVERY, entry.run, entry.body))
     _append(journal, job, drafts)
     return [run_id(job, number) for number in sorted({draft.run for draft in drafts if draft.run is not None})]

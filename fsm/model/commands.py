@@ -45,7 +45,14 @@ class TakeNumbers:
 
 @frozen(slots=True)
 class Request:
-    """A manual run, now."""
+    """A run, now: by hand, or, with `retry_of`, as attempt number `attempt` at what that run did not do.
+
+    `env`: variables for this run, before those of its job.
+    """
+
+    retry_of: int | None = None
+    attempt: int = 1
+    env: tuple[tuple[str, str], ...] = ()
 
 
 @frozen(slots=True)

@@ -53,6 +53,14 @@ class NumbersTaken:
 
 
 @frozen(slots=True)
+class Variable:
+    """A variable of the environment."""
+
+    name: str
+    text: str
+
+
+@frozen(slots=True)
 class Queued:
     """kind `transition`, trigger `queue`: a run exists from here on."""
 
@@ -62,6 +70,7 @@ class Queued:
     scheduled_for: Instant | None = None
     attempt: int = 1
     retry_of: int | None = None
+    env: tuple[Variable, ...] | None = None  # asked for with this run, beside the job's; None: none was
 
 
 @frozen(slots=True)

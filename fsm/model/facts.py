@@ -31,6 +31,7 @@ class Order:
     arm_by: Deadline
     idle_timeout_us: Duration | None = None  # without output for so long: ended
     keep_leftovers: bool = False  # what its command leaves behind is left alone, and not waited for
+    env_file: str | None = None  # read when it is armed: its values stand nowhere
 
     @property
     def run_id(self) -> str:

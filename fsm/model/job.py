@@ -256,6 +256,7 @@ class Job:
     )
     grace_us: Duration = field(default=_GRACE, alias="grace", converter=parse_duration, kw_only=True)
     env: tuple[tuple[str, str], ...] = field(default=(), converter=_pairs, kw_only=True)
+    env_file: str | None = field(default=None, validator=_text_or_none, kw_only=True)  # secrets: read at each start
     cwd: str | None = field(default=None, validator=_text_or_none, kw_only=True)
     output_limit: int = field(  # bytes; given as a number or as "10MB"
         default=10_000_000, converter=parse_size, validator=_size, kw_only=True

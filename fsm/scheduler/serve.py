@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
+
 import fsm
 from fsm.client.apply import Changes, apply_file
 from fsm.client.engine import Engine
@@ -46,9 +48,21 @@ def read_jobs_file(path: Path) -> JobsFile:
     if len(data) > MAX_FILE:
         raise BadJobs((f"{path}: it is larger than {MAX_FILE >> 20} MiB",))
     try:
-        return read_jobs(data.decode("utf-8"))
+        return _found_beside(read_jobs(data.decode("utf-8")), path)
     except UnicodeDecodeError as error:
         raise BadJobs((f"{path}: byte {error.start} is not UTF-8",)) from None
+
+
+def _found_beside(jobs: JobsFile, path: Path) -> JobsFile:
+    """An `env_file` is named from where the jobs file lies."""
+    folder = path.resolve().parent
+    return attrs.evolve(
+        jobs,
+        jobs=tuple(
+            job if job.env_file is None else attrs.evolve(job, env_file=str(folder / os.path.expanduser(job.env_file)))
+            for job in jobs.jobs
+        ),
+    )
 
 
 def forget_the_run() -> None:

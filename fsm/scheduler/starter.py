@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fsm.instants import SECOND, Deadline, Duration, Moment
+from fsm.client.orders import order_of
+from fsm.instants import Moment
 from fsm.model.commands import FailStart, Start
 from fsm.model.facts import Armed, ArmFailed, Order
-from fsm.model.job import Leftovers
 from fsm.model.run import Run
 from fsm.model.states import State
 from fsm.model.stream import JobState
@@ -22,10 +22,6 @@ from fsm.planning.admission import Line, Places
 from fsm.ports import Launcher
 from fsm.scheduler.book import Book, Intent
 from fsm.scheduler.strangers import Strangers
-
-ARM_WITHIN = Duration(30 * SECOND)
-"""How long an arming waits for its slot lock and for its go. Long enough for a disk that is busy; an arming that ends
-by it harms nobody, the run stays queued and is armed anew."""
 
 
 class Starter:
@@ -85,23 +81,7 @@ class Starter:
 
     def _arm(self, run: Run, now: Moment) -> None:
         job = self.book.definition(self.book.state(run.job), run.version)
-        order = Order(
-            run.job,
-            run.number,
-            self._nonce(),
-            run.attempt,
-            run.scheduled_for,
-            run.session_key,
-            job.command,
-            job.shell,
-            job.env,
-            job.cwd,
-            job.grace_us,
-            job.output_limit,
-            Deadline.after(now, ARM_WITHIN),
-            job.idle_timeout_us,
-            job.leftovers is Leftovers.KEEP,
-        )
+        order = order_of(self.book.journal, run, job, self._nonce(), now)
         self.pending[run.job] = order
         self.launcher.arm(order)
 

@@ -7,6 +7,7 @@ import os
 
 from fsm.instants import format_instant
 from fsm.model.facts import Execution, Order
+from fsm.supervise.envfile import read_env_file
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.forkclient import ForkServer
 from fsm.supervise.sent import MAX_ORDER, SentOrder
@@ -63,7 +64,8 @@ def make_order(
     `path` is the PATH that commands inherit, `home` a digest of the control groups that supervisors are in.
     """
     argv = _argv(order)
-    size = sum(map(len, argv)) + sum(len(name) + len(text) for name, text in order.env)
+    env = [*order.env, *(read_env_file(order.env_file) if order.env_file is not None else ())]
+    size = sum(map(len, argv)) + sum(len(name) + len(text) for name, text in env)
     if size > MAX_ORDER // 8:  # a character is 4 bytes at most; Linux takes less anyway
         raise ValueError(f"job {order.job}: its command and environment are too large ({size} characters)")
     token = folder.token(order.nonce)
@@ -88,9 +90,9 @@ def make_order(
         slot_lock=os.fsencode(folder.slot_lock(order.job)),
         poke=os.fsencode(folder.poke),
         argv=[os.fsencode(word) for word in argv],
-        programs=_programs(argv[0], next((text for name, text in order.env if name == "PATH"), path)),
+        programs=_programs(argv[0], dict(env).get("PATH", path)),
         env=_encoded(
-            *order.env,
+            *env,
             ("CRONFSM_RUN_ID", order.run_id),
             ("CRONFSM_RUN_TOKEN", token),
             ("CRONFSM_JOB", order.job),

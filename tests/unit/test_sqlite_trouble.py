@@ -78,7 +78,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], None], str]] = {
     "bytes": (_random, "not a journal"),
     "a database of another program": (_foreign, "of another program"),
     "an empty database of another program": (_foreign_by_id, "of another program"),
-    "a newer schema": (_sql("PRAGMA user_version = 2"), "newer version of cronfsm"),
+    "a newer schema": (_sql("PRAGMA user_version = 3"), "newer version of cronfsm"),
     "a version that never was": (_sql("PRAGMA user_version = 0"), "never was"),
     "a newer format": (_sql("UPDATE meta SET format = 2"), "format 2"),
     "another lifecycle": (_sql("DELETE FROM edges WHERE trigger = 'lose'"), "lifecycle table"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import click
 
+from fsm.cli.again import again
 from fsm.cli.changes import change_json, change_lines
 from fsm.cli.context import Session
 from fsm.cli.group import Command
@@ -45,6 +47,7 @@ _START = "Queued longer: timed_out (queue_timeout)."
 @click.option("--start-within", metavar="LENGTH", help=f"{_START} [default: 1h]")
 @click.option("--grace", metavar="LENGTH", help="Between TERM and KILL [default: 10s].")
 @click.option("--env", metavar="NAME=TEXT", multiple=True, help="A variable of its environment; may be repeated.")
+@click.option("--env-file", metavar="FILE", help="NAME=TEXT lines, read at each start: the place for secrets.")
 @click.option("--cwd", metavar="FOLDER", help="Where it is executed [default: where serve was started].")
 @click.option("--output-limit", metavar="SIZE", help="Kept of its output, head and tail [default: 10MB].")
 @click.option("--overlap", metavar="skip", help="A tick while a run is open [default: skip: it is refused].")
@@ -100,6 +103,8 @@ def _job(name: str, command: tuple[str, ...], env: tuple[str, ...], keys: dict[s
         else:
             mistakes.add((*path, "env"), f'"{item}" is not a variable with its text (say LANG=C)')
     given = {key: value for key, value in keys.items() if value is not None}
+    if isinstance(given.get("env_file"), str):
+        given["env_file"] = os.path.abspath(os.path.expanduser(str(given["env_file"])))
     given |= {key: value for key, value in (("command", list(command)), ("env", pairs)) if value}
     job = read_job(name, given, path, mistakes)
     mistakes.refuse({"jobs": {name: given}})
@@ -138,7 +143,7 @@ def _next(session: Session, name: str) -> str:
     state = session.journal.state(name)
     due, job = next_due(state), state.definition
     if due is None:
-        by_hand = f"cronfsm run {quoted(name)}"
+        by_hand = again(f"cronfsm run {quoted(name)}")
         if job is None or job.schedule is None:
             return f"It runs by hand only: {by_hand}"
         if not job.enabled:
@@ -146,5 +151,5 @@ def _next(session: Session, name: str) -> str:
         return f"It will not be due: none of its times is left ({job.schedule}); by hand: {by_hand}"
     served = session.served() is not None
     return f"It is due next at {stamp(due)} ({relative(due, session.now())})" + (
-        "." if served else "; no scheduler is up to run it: cronfsm serve"
+        "." if served else f"; no scheduler is up to run it: {again('cronfsm serve')}"
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fsm.cli.again import again
 from fsm.cli.context import Session
 from fsm.cli.due import upcoming
 from fsm.cli.group import Command
@@ -117,7 +118,7 @@ class _Found:
             "Data folder": self.folder + ("" if os.path.isdir(self.folder) else " (it does not exist yet)"),
         }
         if self.damage:
-            lines["Damage"] = f"{plain(self.damage[0])}; see: cronfsm doctor"
+            lines["Damage"] = f"{plain(self.damage[0])}; see: {again('cronfsm doctor')}"
         return "\n".join(f"{name:<12} {text}" for name, text in lines.items())
 
     def _groups(self) -> str:
@@ -126,7 +127,7 @@ class _Found:
 
     def _scheduler(self, now: Instant) -> str:
         if self.served is None:
-            return "not up; nothing is started until one is: cronfsm serve"
+            return f"not up; nothing is started until one is: {again('cronfsm serve')}"
         pid = f"pid {self.served.pid}" if self.served.pid is not None else "its pid is not known"
         since = self.served.since
         return f"up, {pid}" + (f", since {stamp(since)} ({span(now - since)})" if since is not None else "")

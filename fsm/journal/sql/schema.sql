@@ -1,4 +1,4 @@
--- The journal's file, schema version 1 (PRAGMA user_version). `entries` is the truth; everything else is a
+-- The journal's file, schema version 2 (PRAGMA user_version). `entries` is the truth; everything else is a
 -- projection of it, kept in the same transaction and rebuilt from it at any time.
 --
 -- The triggers hold the rules for whoever writes, also from a plain sqlite3 shell: they use no function of this

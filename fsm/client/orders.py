@@ -1,0 +1,54 @@
+"""What a launcher is told to arm a supervisor for a queued run: the job as it was then, and what was asked with it."""
+
+from __future__ import annotations
+
+from fsm.instants import SECOND, Deadline, Duration, Moment
+from fsm.model.entries import Queued
+from fsm.model.facts import Order
+from fsm.model.job import Job, Leftovers
+from fsm.model.run import Run
+from fsm.model.states import Cause
+from fsm.ports import Journal
+
+ARM_WITHIN = Duration(30 * SECOND)
+"""How long an arming waits for its slot lock and for its go. Long enough for a disk that is busy; an arming that ends
+by it harms nobody, the run stays queued and is armed anew."""
+
+_ASKED = frozenset({Cause.MANUAL, Cause.RETRY})
+
+
+def order_of(journal: Journal, run: Run, job: Job, nonce: str, now: Moment) -> Order:
+    """The order for `run`; `job` is the definition that it was queued with."""
+    return Order(
+        run.job,
+        run.number,
+        nonce,
+        run.attempt,
+        run.scheduled_for,
+        run.session_key,
+        job.command,
+        job.shell,
+        _env(journal, run, job),
+        job.cwd,
+        job.grace_us,
+        job.output_limit,
+        Deadline.after(now, ARM_WITHIN),
+        job.idle_timeout_us,
+        job.leftovers is Leftovers.KEEP,
+        job.env_file,
+    )
+
+
+def _env(journal: Journal, run: Run, job: Job) -> tuple[tuple[str, str], ...]:
+    """The job's variables, and before them those that were asked for with this run."""
+    asked = asked_env(journal, run) if run.cause in _ASKED else ()
+    return tuple(({**dict(job.env), **dict(asked)}).items()) if asked else job.env
+
+
+def asked_env(journal: Journal, run: Run) -> tuple[tuple[str, str], ...]:
+    """The variables that a run was asked for with. They stand in its first entry, which is there while it is open; of
+    a run whose entries are pruned, none are known."""
+    first = next(iter(journal.entries(job=run.job, run=run.number, limit=1)), None)
+    if first is None or not isinstance(first.body, Queued) or first.body.env is None:
+        return ()
+    return tuple((variable.name, variable.text) for variable in first.body.env)
