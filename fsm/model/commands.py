@@ -77,10 +77,14 @@ class Deferred:
 
 @frozen(slots=True)
 class Ticks:
-    """Answer every tick up to now; with `flush`, only write what was deferred, before something else changes."""
+    """Answer every tick up to now; with `flush`, only write what was deferred, before something else changes.
+
+    `draining`: the scheduler is about to end and starts nothing more.
+    """
 
     deferred: Deferred | None = None
     flush: bool = False
+    draining: bool = False
 
 
 @frozen(slots=True)

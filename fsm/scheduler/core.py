@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from attrs import frozen
 
-from fsm.engine.due import ticking
+from fsm.engine.due import tick_after
 from fsm.errors import Fenced, StoreError
 from fsm.instants import MINUTE, SECOND, Duration, Instant, Moment
 from fsm.model.commands import Go, QueueTimeout, Start, Ticks, TryAgain
@@ -220,8 +220,8 @@ class Scheduler:
     def _set_due(self, state: JobState, now: Moment) -> None:
         deferred = self.book.deferred.get(state.job)
         after = deferred.until if deferred is not None else state.accounted_to
-        table = ticking(state)
-        due = None if table is None or after is None else table.next_after(after, state.anchor)
+        found = None if after is None else tick_after(state, after)
+        due = None if found is None else found.at
         if deferred is not None and state.refused_at is not None:
             write_by = Instant(state.refused_at + WRITE_EVERY)  # also where no further tick comes by then
             due = write_by if due is None else min(due, write_by)
