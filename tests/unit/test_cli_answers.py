@@ -379,6 +379,7 @@ Start within  1h
 Overlap       skip
 Catch up      once, within 1h
 Output limit  10MB
+Keep          1,000 runs, none older than 400d
 Folder        /srv
 Environment   A=1
               B=2

@@ -48,6 +48,8 @@ _START = "Queued longer: timed_out (queue_timeout)."
 @click.option("--overlap", metavar="skip", help="A tick while a run is open [default: skip: it is refused].")
 @click.option("--catch-up", metavar="once|skip", help="Ticks that nobody was there to answer [default: once].")
 @click.option("--catch-up-within", metavar="LENGTH", help="How late a tick is still caught up [default: 1h].")
+@click.option("--keep-runs", type=int, metavar="NUMBER", help="Runs of it that stay in the history [default: 1000].")
+@click.option("--keep-for", metavar="LENGTH", help="How long they stay at most [default: 400d].")
 @click.option("--enabled/--disabled", default=None, help="A disabled job has no ticks [default: enabled].")
 @click.pass_obj
 def add_command(session: Session, /, name: str, command: tuple[str, ...], env: tuple[str, ...], **keys: object) -> None:
@@ -90,6 +92,8 @@ def _job(name: str, command: tuple[str, ...], env: tuple[str, ...], keys: dict[s
             pairs[variable] = text
         else:
             mistakes.add((*path, "env"), f'"{item}" is not a variable with its text (say LANG=C)')
+    keep = {"runs": keys.pop("keep_runs", None), "for": keys.pop("keep_for", None)}
+    keys["keep"] = {key: value for key, value in keep.items() if value is not None} or None
     given = {key: value for key, value in keys.items() if value is not None}
     given |= {key: value for key, value in (("command", list(command)), ("env", pairs)) if value}
     job = read_job(name, given, path, mistakes)

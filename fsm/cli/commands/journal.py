@@ -11,6 +11,7 @@ from fsm.cli.context import Session
 from fsm.cli.entrytext import entry_line
 from fsm.cli.group import Command
 from fsm.cli.lookup import known_job, known_run, stream_of
+from fsm.cli.output import note
 from fsm.model.entries import Entry
 
 
@@ -42,9 +43,34 @@ def journal_command(session: Session, job: str | None, run_text: str | None, fol
     if follow:
         from fsm.client.waiting import follow as follow_journal
 
-        _print(session, follow_journal(journal, after, job=job, run=number, pause=time.sleep), at_once=True)
+        entries: Iterable[Entry] = follow_journal(journal, after, job=job, run=number, pause=time.sleep)
     else:
-        _print(session, journal.entries(job=job, run=number, after_id=after), at_once=False)
+        entries = journal.entries(job=job, run=number, after_id=after)
+    if after and number is None:
+        entries = tell_pruned(session, entries, job, after)
+    _print(session, entries, at_once=follow)
+
+
+def tell_pruned(session: Session, entries: Iterable[Entry], job: str | None, after: int) -> Iterator[Entry]:
+    """The entries; and a word to who goes on after an id when some that came after it have been pruned since."""
+    if job is not None:
+        begin = session.journal.span(job, 0).begin
+        first = next(session.journal.entries(job=job, limit=1), None)
+        if begin is not None and first is not None and first.id > after + 1:
+            note(
+                f"the first {begin.seq - 1:,} entries of {job} have been pruned; what is left begins with id {first.id}"
+            )
+        yield from entries
+        return
+    last, told = after, False
+    for entry in entries:
+        if entry.id != last + 1 and not told:
+            told = True
+            note(
+                f"entries have been pruned, the first of them with id {last + 1}; the next that is left has id {entry.id}"
+            )
+        last = entry.id
+        yield entry
 
 
 _TOGETHER = 500
