@@ -52,8 +52,7 @@ def split_run_id(text: str) -> tuple[str, int]:
 
 
 def refuse_pruned(journal: Journal, job: str, number: int) -> None:
-    """Raise `PrunedRun` for a number whose run is not there any more. Numbers that never were runs count as pruned, too:
-    nobody can tell."""
+    """Raise `PrunedRun` for a number whose run is not there any more, or was left out then: nobody can tell."""
     begin = journal.span(job, 0).begin
     if begin is not None and 0 < number <= begin.last_number and journal.run(job, number) is None:
         raise PrunedRun(run_id(job, number), run_id(job, begin.last_number + 1))

@@ -115,7 +115,7 @@ def test_who_follows_is_told_of_the_gap(call: Call) -> None:
 
 def test_what_is_left_verifies_and_goes_on(folder: DataFolder, call: Call, tmp_path: Path) -> None:
     call("prune")
-    code, exported, _ = call("--json", "journal")
+    _, exported, _ = call("--json", "journal")
     (tmp_path / "exported.jsonl").write_text(exported)
     assert call("verify", str(tmp_path / "exported.jsonl"))[0] == 0
     assert call("verify")[0] == 0

@@ -57,18 +57,14 @@ def tell_pruned(session: Session, entries: Iterable[Entry], job: str | None, aft
         begin = session.journal.span(job, 0).begin
         first = next(session.journal.entries(job=job, limit=1), None)
         if begin is not None and first is not None and first.id > after + 1:
-            note(
-                f"the first {begin.seq - 1:,} entries of {job} have been pruned; what is left begins with id {first.id}"
-            )
+            note(f"the first {begin.seq - 1:,} entries of {job} have been pruned; the rest begins with id {first.id}")
         yield from entries
         return
     last, told = after, False
     for entry in entries:
         if entry.id != last + 1 and not told:
             told = True
-            note(
-                f"entries have been pruned, the first of them with id {last + 1}; the next that is left has id {entry.id}"
-            )
+            note(f"entries have been pruned, the first of them with id {last + 1}; the next one left is {entry.id}")
         last = entry.id
         yield entry
 

@@ -45,7 +45,7 @@ class _Done:
 def prune_command(session: Session, job: str | None, dry_run: bool) -> None:
     """Delete runs beyond each job's keep (by default the newest 1,000, none older than 400 days), and their output.
 
-    Whole stretches of a job's history go, up to a checkpoint in its stream; checkpoints are set every few dozen runs, so
+    Whole stretches of a job's history go, up to a checkpoint in its stream; those are set every few dozen runs, so that
     somewhat more stays than keep says, never less. What is open or holds its slot stays, and so does all after it.
     Numbers go on. A scheduler that is up prunes by itself; this is for now, and for where none is.
     """
