@@ -85,6 +85,11 @@ def shape(cls: type[_T]) -> Shape[_T]:
     return _SHAPES[cls]
 
 
+def json_name(cls: type, name: str) -> str:
+    """How an attribute is called in JSON."""
+    return _RENAMED.get((cls, name), name)
+
+
 def _is_optional(kind: Any) -> bool:
     return get_origin(kind) in (Union, UnionType) and NoneType in get_args(kind)
 

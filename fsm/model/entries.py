@@ -50,7 +50,7 @@ class NumbersTaken:
     up_to: int
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Queued:
     """kind `transition`, trigger `queue`: a run exists from here on."""
 
@@ -62,7 +62,7 @@ class Queued:
     retry_of: int | None = None
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Started:
     """kind `transition`, trigger `start`: this arming, and no other, may execute the run."""
 
@@ -71,7 +71,7 @@ class Started:
     reap_by: Deadline
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Ended:
     """kind `transition`, a terminal trigger: the verdict, and what it stands on.
 
@@ -88,7 +88,7 @@ class Ended:
     started_at: Instant | None = None
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Released:
     """kind `released`: nothing of the run is alive any more, and how that is known.
 
@@ -104,7 +104,7 @@ class Released:
     note: str | None = None
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Blocker:
     """The run in the way of another, as it was when it was asked."""
 
@@ -114,7 +114,7 @@ class Blocker:
     deadline: Instant | None = None
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Refused:
     """kind `refused`: the answer "no" to one or more ticks, or to a request.
 
