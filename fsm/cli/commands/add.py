@@ -77,6 +77,8 @@ _BREAKER = "No runs after failures=5 in a row until cooldown=15m is over; may be
 @click.option("--catch-up-limit", metavar="N", type=int, help="With all: how many are, the newest [default: 10].")
 @click.option("--retry", metavar="KEY=VALUE", multiple=True, help=f"{_RETRY} [default: none]")
 @click.option("--breaker", metavar="KEY=VALUE", multiple=True, help=f"{_BREAKER} [default: none]")
+@click.option("--keep-runs", type=int, metavar="NUMBER", help="Runs of it that stay in the history [default: 1000].")
+@click.option("--keep-for", metavar="LENGTH", help="How long they stay at most [default: 400d].")
 @click.option("--enabled/--disabled", default=None, help="A disabled job has no ticks [default: enabled].")
 @click.pass_obj
 def add_command(
@@ -122,6 +124,8 @@ def _job(name: str, command: tuple[str, ...], tables: dict[str, tuple[str, ...]]
 
     path = ("jobs", name)
     mistakes = Mistakes()
+    keep = {"runs": keys.pop("keep_runs", None), "for": keys.pop("keep_for", None)}
+    keys["keep"] = {key: value for key, value in keep.items() if value is not None} or None
     given = {key: value for key, value in keys.items() if value is not None}
     if isinstance(given.get("env_file"), str):
         given["env_file"] = os.path.abspath(os.path.expanduser(str(given["env_file"])))
