@@ -34,6 +34,11 @@ def cli(context: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and end the process with its exit code."""
+    if "_CRONFSM_COMPLETE" in os.environ:
+        from fsm.cli.completion import complete
+
+        complete(cli, Session())
+        sys.exit(0)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
