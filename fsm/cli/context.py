@@ -47,6 +47,11 @@ class Session:
         self._chosen = path
 
     @property
+    def chosen_folder(self) -> str | None:
+        """What ``--data-dir`` said, as it was written."""
+        return self._chosen
+
+    @property
     def folder_path(self) -> str:
         """The absolute path of the data folder: ``--data-dir``, else $CRONFSM_HOME, else the platform's place."""
         chosen = self._chosen or os.environ.get(HOME_VARIABLE, "").strip()

@@ -81,7 +81,7 @@ def _refused(body: Refused, job: str) -> str:
 
 
 def _up(body: SchedulerUp, _: str) -> str:
-    return f"up, epoch {body.epoch}, pid {body.pid}, version {body.version}, max_running {body.max_running}"
+    return f"up, epoch {body.epoch}, pid {body.pid}, version {body.version}, {_bounds(body)}"
 
 
 def _always(text: str) -> Callable[[Any, str], str]:
@@ -97,7 +97,12 @@ def _down(body: SchedulerDown, _: str) -> str:
 
 
 def _settings(body: SchedulerSettings, _: str) -> str:
-    return f"max_running {body.max_running}"
+    return _bounds(body)
+
+
+def _bounds(body: SchedulerSettings | SchedulerUp) -> str:
+    groups = [f"group {group.name} {group.max_running}" for group in body.groups or ()]
+    return ", ".join([f"max_running {body.max_running}", *groups])
 
 
 _SAY: dict[type[object], Callable[[Any, str], str]] = {

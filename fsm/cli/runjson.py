@@ -6,6 +6,8 @@ from fsm.cli.due import upcoming
 from fsm.instants import SECOND, Instant, format_instant
 from fsm.model.entries import Refused
 from fsm.model.run import Run, run_id
+from fsm.model.stream import JobState
+from fsm.planning.restraint import pending_retry, restraint
 from fsm.ports import JobSummary
 
 Json = dict[str, object]
@@ -36,8 +38,23 @@ def run_json(run: Run) -> Json:
         "error": run.error,
         "attempt": run.attempt,
         "retry_of": None if run.retry_of is None else run_id(run.job, run.retry_of),
+        "forced": run.forced,
         "session_key": run.session_key,
         "slot": run.slot,
+    }
+
+
+def past_json(state: JobState, now: Instant) -> Json:
+    """What a job remembers of runs that failed, and what follows from it."""
+    past = state.past
+    held = restraint(state, now)
+    retry = pending_retry(state, now)
+    return {
+        "failures_in_a_row": 0 if past is None else past.failures,
+        "held_back": None if held is None else {"reason": held.reason, "until": instant(held.until)},
+        "retry": None
+        if retry is None
+        else {"of": run_id(state.job, retry[0].of), "attempt": retry[0].attempt, "due": instant(retry[1])},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fsm.cli.again import again
 from fsm.cli.captured import sizes
 from fsm.cli.context import Session
 from fsm.cli.entrytext import entry_line
@@ -110,4 +111,4 @@ def _output(run: Run, total: int, kept: int) -> str:
     if not total:
         return "none"
     part = f" (of which {about_size(kept)} are kept)" if kept != total else ""
-    return f"{about_size(total)}{part}: cronfsm logs {quoted(run.id)}"
+    return f"{about_size(total)}{part}: {again(f'cronfsm logs {quoted(run.id)}')}"

@@ -19,6 +19,7 @@ from fsm.codec.jobs import KEYS, unknown_key
 from fsm.codec.mistakes import Mistakes, Path, shown
 from fsm.errors import BadValue
 from fsm.model.job import Job, check_name
+from fsm.model.policies import Breaker, Retry
 from fsm.model.secrets import refusal, secret_names
 from fsm.planning.schedule import timetable
 from fsm.planning.zones import zone
@@ -27,7 +28,12 @@ _T = TypeVar("_T")
 _TEXTS = frozenset({"env_file", "schedule", "shell", "timezone", "cwd", "overlap", "catch_up", "leftovers", "group"})
 _DURATIONS = frozenset(
     {"timeout", "start_within", "grace", "catch_up_within", "idle_timeout", "jitter", "expect_success_within"}
+    | {"backoff", "max_backoff", "cooldown"}
 )
+_TABLES: dict[str, tuple[type[Any], str]] = {
+    "retry": (Retry, '{ attempts = 3, backoff = "30s" }'),
+    "breaker": (Breaker, '{ failures = 5, cooldown = "15m" }'),
+}
 _KEY_OF = {name: key for key, name in KEYS.items()}
 _NO_NAME = "unnamed"  # stands in for a name that is wrong, while the other keys are looked at
 
@@ -74,9 +80,25 @@ def read_job(
     shell = keys.pop("shell", None) if "command" in keys else None
     if shell is not None:
         structure(Job, {"name": _NO_NAME, "shell": shell}, path, found, from_file)
+    _read_tables(keys, path, found, from_file)
     job = structure(Job, keys | {"name": name}, path, found, from_file)
     mistakes.found.extend(found.found)
     return None if found else job
+
+
+def _read_tables(keys: dict[str, object], path: Path, mistakes: Mistakes, from_file: bool) -> None:
+    """Replace what are tables of their own by what they say, or take them out where that is a mistake."""
+    for key, (cls, example) in _TABLES.items():
+        value = keys.get(key)
+        if value is None or isinstance(value, cls):
+            continue
+        del keys[key]
+        if isinstance(value, Mapping):
+            read = structure(cls, value, (*path, key), mistakes, from_file)
+            if read is not None:
+                keys[key] = read
+        else:
+            mistakes.add((*path, key), f"{shown(value)} is not a table (say {example})")
 
 
 def structure(cls: type[_T], table: Mapping[str, object], path: Path, mistakes: Mistakes, from_file: bool) -> _T | None:

@@ -12,6 +12,7 @@ from attrs import fields
 from fsm.errors import BadValue
 from fsm.instants import format_duration
 from fsm.model.job import Job, Leftovers
+from fsm.model.policies import Breaker, Retry, format_factor
 from fsm.model.secrets import masked
 from fsm.model.sizes import format_size
 
@@ -20,6 +21,22 @@ KEYS: dict[str, str] = {field.alias or field.name: field.name for field in field
 
 NOT_SET = "not set"
 """What `job_diff` says for a key without a value."""
+
+
+def _retry(retry: Retry) -> dict[str, object]:
+    return {
+        "attempts": retry.attempts,
+        "backoff": format_duration(retry.backoff_us),
+        "factor": format_factor(retry.factor_permille),
+        "max_backoff": format_duration(retry.max_backoff_us),
+        "jitter": format_duration(retry.jitter_us),
+        "on": list(retry.on),
+    }
+
+
+def _breaker(breaker: Breaker) -> dict[str, object]:
+    return {"failures": breaker.failures, "cooldown": format_duration(breaker.cooldown_us)}
+
 
 _AS_DATA: dict[str, Callable[[Any], object]] = {
     "command": list,
@@ -36,6 +53,8 @@ _AS_DATA: dict[str, Callable[[Any], object]] = {
     "jitter": format_duration,
     "keep": lambda keep: {"runs": keep.runs, "for": format_duration(keep.for_us)},
     "expect_success_within": format_duration,
+    "retry": _retry,
+    "breaker": _breaker,
 }
 
 _SILENT_DEFAULTS: dict[str, object] = {"leftovers": Leftovers.END, "priority": 0}

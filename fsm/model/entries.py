@@ -10,6 +10,7 @@ from attrs import field, frozen
 from fsm.instants import Deadline, Duration, Instant
 from fsm.model.job import Job
 from fsm.model.run import Arming
+from fsm.model.settings import Group
 from fsm.model.states import Actor, Cause, Evidence, Kind, Reason, RefusalReason, State, Trigger
 from fsm.model.texts import storable
 from fsm.model.values import value
@@ -61,7 +62,11 @@ class Variable:
 
 @frozen(slots=True)
 class Queued:
-    """kind `transition`, trigger `queue`: a run exists from here on."""
+    """kind `transition`, trigger `queue`: a run exists from here on.
+
+    A retry names the run that it repeats (`retry_of`) and answers no tick, though it carries the scheduled time of that
+    run. `forced`: asked for by hand, past breaker and budget.
+    """
 
     cause: Cause
     version: int
@@ -70,6 +75,7 @@ class Queued:
     attempt: int = 1
     retry_of: int | None = None
     env: tuple[Variable, ...] | None = None  # asked for with this run, beside the job's; None: none was
+    forced: bool = False
 
 
 @frozen(slots=True)
@@ -163,6 +169,7 @@ class SchedulerUp:
     boot_id: str
     version: str
     max_running: int
+    groups: tuple[Group, ...] | None = None
 
 
 @frozen(slots=True)
@@ -185,6 +192,7 @@ class SchedulerSettings:
     """kind `scheduler`: bounds over all jobs, from now on; `max_running` is how many runs may hold a slot at once."""
 
     max_running: int
+    groups: tuple[Group, ...] | None = None
 
 
 Body = (

@@ -55,6 +55,7 @@ class Run:
     signal: int | None = None
     error: str | None = None
     slot: SlotState = SlotState.FREE
+    forced: bool = False  # asked for by hand, past breaker and budget
 
     @property
     def id(self) -> str:

@@ -93,6 +93,9 @@ class RefusalReason(StrEnum):
 BLOCKED = frozenset({RefusalReason.ALREADY_RUNNING, RefusalReason.ALREADY_QUEUED, RefusalReason.SLOT_HELD})
 """Refusals that name the run in the way."""
 
+HELD_BACK = frozenset({RefusalReason.BACKING_OFF, RefusalReason.BREAKER_OPEN, RefusalReason.OVER_BUDGET})
+"""Refusals that name the last run that failed; their deadline is when it is over."""
+
 
 class Evidence(StrEnum):
     """How it is known that nothing of a run is alive: what a `released` entry stands on."""

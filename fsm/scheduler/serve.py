@@ -11,9 +11,9 @@ from pathlib import Path
 import attrs
 
 import fsm
-from fsm.client.apply import Changes, apply
+from fsm.client.apply import Changes, apply_file
 from fsm.client.engine import Engine
-from fsm.client.settings import change_max_running, max_running
+from fsm.client.settings import settings
 from fsm.codec.jobsfile import JobsFile, read_jobs
 from fsm.errors import BadJobs, CronfsmError, FolderUnusable, StoreError
 from fsm.instants import SECOND, Duration
@@ -177,7 +177,7 @@ class Server:
                 publisher,
                 nonce=lambda: secrets.token_hex(8),
                 who=Who(this_process()[0], fsm.__version__),
-                max_running=max_running(journal),
+                settings=settings(journal),
             )
             loop = Loop(
                 self._scheduler,
@@ -197,10 +197,7 @@ class Server:
 
     def _apply(self, jobs: JobsFile) -> Changes:
         source = f"file:{self._jobs_file.resolve()}" if self._jobs_file is not None else "file:"
-        changes = apply(self._engine, jobs.jobs, source=source, prune_source=True)
-        if jobs.max_running is not None:
-            change_max_running(self._engine, jobs.max_running)
-        return changes
+        return apply_file(self._engine, jobs, source=source, prune_source=True)
 
     def _reload(self) -> None:
         """SIGHUP. A mistake in the file leaves everything as it was."""

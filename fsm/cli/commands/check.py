@@ -6,6 +6,7 @@ import os
 
 import click
 
+from fsm.cli.again import again
 from fsm.cli.context import JOURNAL_FILE, Session
 from fsm.cli.group import Command
 from fsm.cli.lookup import known_job
@@ -154,7 +155,7 @@ def _damage(journal: Journal, path: str) -> list[Trouble]:
     found = journal.unsound()
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return (
-        [Trouble(Level.CRITICAL, "journal", f"{path} is damaged: {found[0]}{more}; see: cronfsm doctor")]
+        [Trouble(Level.CRITICAL, "journal", f"{path} is damaged: {found[0]}{more}; see: {again('cronfsm doctor')}")]
         if found
         else []
     )
