@@ -57,7 +57,12 @@ _AS_DATA: dict[str, Callable[[Any], object]] = {
     "breaker": _breaker,
 }
 
-_SILENT_DEFAULTS: dict[str, object] = {"leftovers": Leftovers.END, "priority": 0}
+_SILENT_DEFAULTS: dict[str, object] = {
+    "leftovers": Leftovers.END,
+    "priority": 0,
+    "queue_limit": 1,
+    "catch_up_limit": 10,
+}
 """Keys that came after the first journals were written: left out at these values, so that the job of an old entry is
 written as it was hashed. What they stand for when left out is part of the format, and never changes."""
 
