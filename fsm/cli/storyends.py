@@ -13,7 +13,7 @@ from fsm.cli.words import quoted
 from fsm.client.admission import Waits
 from fsm.client.story import Denied, Ran, Story
 from fsm.model.run import run_id
-from fsm.model.states import Reason, RefusalReason, State
+from fsm.model.states import Cause, Reason, RefusalReason, State
 from fsm.planning.restraint import pending_retry, restraint
 
 Wrap = Callable[[str, str, str], list[str]]
@@ -149,8 +149,12 @@ def _after_the_last(story: Story) -> Iterator[Mend]:
     if not isinstance(last, Ran):
         return
     run = last.life.run
+    if run.cause is Cause.IMPORTED:
+        return  # it ran elsewhere; nothing of it lies here
     if run.reason in (Reason.EXIT_CODE, Reason.SIGNAL, Reason.ERROR, Reason.NO_RESULT):
         yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)
+    elif run.reason is Reason.REFUSED:
+        yield Mend(_redefine(story), "with another message: asked in the same words it is declined again")
     elif run.reason is Reason.RUN_TIMEOUT:
         yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)
         yield Mend(_redefine(story), "with a longer timeout, if it needs more time")

@@ -115,14 +115,20 @@ class _Teller:
         run = answer.life.run
         when = stamp(answer.tick if answer.tick is not None else answer.at)
         yield f"{when}  {self._verb(answer)}: {self.output.paint(_what(run, self.story.now), colour_of(run.state))}"
-        yield from self.wrap(_life(answer.life, answer.tick or answer.at) + ".")
+        if answer.cause is Cause.IMPORTED:
+            steps = answer.life.steps
+            yield from self.wrap(f"imported {stamp(steps[0].recorded)} (#{steps[0].entry} to #{steps[-1].entry}).")
+        else:
+            yield from self.wrap(_life(answer.life, answer.tick or answer.at) + ".")
         if run.error and run.state is not State.TIMED_OUT:  # its reason says all
             yield from self.wrap(run.error.split("\n", 1)[0])
         self._told.add(run.number)
 
     def _verb(self, answer: Ran) -> str:
         run = answer.life.run
-        asked = {Cause.MANUAL: "asked for by hand, ", Cause.RETRY: "retried, "}.get(answer.cause, "")
+        asked = {Cause.MANUAL: "asked for by hand, ", Cause.RETRY: "retried, ", Cause.IMPORTED: "elsewhere, "}.get(
+            answer.cause, ""
+        )
         if run.forced:
             asked = "forced by hand, "
         elif run.retry_of is not None:

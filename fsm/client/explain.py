@@ -27,7 +27,7 @@ from fsm.model.entries import (
     Released,
     Started,
 )
-from fsm.model.run import run_id
+from fsm.model.run import Run, run_id
 from fsm.model.states import Cause, RefusalReason
 from fsm.model.stream import JobState
 from fsm.ports import Journal
@@ -96,6 +96,8 @@ def _first(entry: Entry) -> Instant:
         return body.first
     if isinstance(body, Queued) and body.scheduled_for is not None:
         return body.scheduled_for
+    if isinstance(body, Queued) and body.origin is not None:
+        return body.origin.at
     return entry.at
 
 
@@ -142,17 +144,18 @@ class _Lives:
         if number not in self._known:
             run = self._journal.run(self._job, number)
             entries = self._journal.entries(job=self._job, run=number, limit=MOST_OF_A_LIFE)
-            self._known[number] = None if run is None else Life(run, tuple(_steps(entries)))
+            self._known[number] = None if run is None else Life(run, tuple(_steps(entries, run)))
         return self._known[number]
 
 
-def _steps(entries: Iterable[Entry]) -> Iterable[Step]:
+def _steps(entries: Iterable[Entry], run: Run) -> Iterable[Step]:
+    imported = run.cause is Cause.IMPORTED  # then what happened lies before its entries
     for entry in entries:
         body = entry.body
         if isinstance(body, Queued):
-            yield Step("queued", entry.at, entry.at, entry.id)
+            yield Step("queued", run.queued_at if imported else entry.at, entry.at, entry.id)
         elif isinstance(body, Started):
-            yield Step("started", entry.at, entry.at, entry.id)
+            yield Step("started", (imported and run.started_at) or entry.at, entry.at, entry.id)
         elif isinstance(body, Ended):
             yield Step("ended", body.ended_at, entry.at, entry.id)
         elif isinstance(body, Released):
@@ -165,7 +168,7 @@ def _told(entry: Entry, lives: _Lives, known: list[Reign], *, served: bool) -> A
         assert entry.run is not None  # a transition is always about a run
         life = lives.of(entry.run)
         assert life is not None  # its first entry is here, so the journal has it
-        return Ran(entry.id, entry.at, body.cause, body.scheduled_for, life)
+        return Ran(entry.id, _first(entry) if body.origin else entry.at, body.cause, body.scheduled_for, life)
     if isinstance(body, Refused):
         blocker = lives.of(body.blocked_by.number) if body.blocked_by is not None else None
         missed = body.reason is RefusalReason.MISSED

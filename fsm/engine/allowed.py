@@ -26,6 +26,11 @@ def check_queued(state: JobState, at: Instant, body: Queued) -> None:
     """Raise `IllegalEntry` where no run with this body may be queued `at` that time. The job is there."""
     job = state.definition
     assert job is not None  # asked before
+    if (body.cause is Cause.IMPORTED) is (body.origin is None):
+        raise _illegal(state, "an imported run names its origin, and no other run does", "origin")
+    if body.cause is Cause.IMPORTED:
+        _check_imported(state, body)
+        return
     if body.cause is Cause.RETRY:
         _check_retry(state, at, body)
     else:
@@ -39,6 +44,14 @@ def check_queued(state: JobState, at: Instant, body: Queued) -> None:
         if found is not None:
             why = f"after run {found.blocked_by.number} none is queued until {format_instant(found.until)}"
             raise _illegal(state, why, _REQUIREMENT[found.reason])
+
+
+def _check_imported(state: JobState, body: Queued) -> None:
+    """It is over, and was nobody's to hold back here: it only may not come between the entries of another run."""
+    if state.runs:
+        raise _illegal(state, f"run {state.runs[0].number} is not over yet, and what is imported is", "origin")
+    if body.retry_of is not None or body.attempt != 1 or body.forced:
+        raise _illegal(state, "an imported run is a first attempt, which nobody forced", "origin")
 
 
 def _check_retry(state: JobState, at: Instant, body: Queued) -> None:
@@ -79,6 +92,8 @@ def _check_room(state: JobState, job: Job, body: Queued) -> None:
 
 def check_start(state: JobState, at: Instant, run: Run) -> None:
     """Raise `IllegalEntry` where breaker or budget hold `run` back at that time."""
+    if run.cause is Cause.IMPORTED:
+        return
     found = held_back(state, run, at)
     if found is not None:
         why = f"after run {found.blocked_by.number} none starts until {format_instant(found.until)}"
