@@ -34,7 +34,6 @@ class Columns:
     instants: frozenset[str]
     integers: frozenset[str]
     flags: frozenset[str] = frozenset()
-    flags: frozenset[str] = frozenset()
 
 
 RUNS = Columns(
@@ -144,15 +143,6 @@ class Csv:
         """Nothing is kept back."""
 
 
-def _flat(value: object) -> Any:
-    """What a cell holds; an object as JSON text."""
-    if not isinstance(value, Mapping):
-        return value
-    import orjson
-
-    return orjson.dumps(value).decode()
-
-
 class Jsonl:
     """An object a line."""
 
@@ -187,8 +177,6 @@ class Parquet:
     def _type(self, name: str) -> Any:
         if name in self._columns.instants:
             return self._pyarrow.timestamp("us", tz="UTC")
-        if name in self._columns.flags:
-            return self._pyarrow.bool_()
         if name in self._columns.flags:
             return self._pyarrow.bool_()
         return self._pyarrow.int64() if name in self._columns.integers else self._pyarrow.string()
