@@ -45,6 +45,8 @@ CALLS: dict[str, tuple[list[str], frozenset[int]]] = {
     "journal": (["journal"], frozenset({0})),
     "verify": (["verify"], frozenset({0})),
     "doctor": (["doctor"], frozenset({0})),
+    "import": (["import", "crontab", "{tmp}/crontab"], frozenset({0, 1})),
+    "rescue": (["rescue", "openclaw", "{tmp}"], frozenset({0, 1, 2})),
     "prune": (["prune"], frozenset({0, 2})),
     "drain": (["drain"], frozenset({0, 75})),
     "undrain": (["undrain"], frozenset({0, 75})),
@@ -60,6 +62,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (tmp / "jobs.toml").write_text(
         f'[jobs."{JOB}"]\nschedule = "@daily"\nshell = "echo ünïcödé; exit 0"\n[jobs.weg]\ncommand = ["true"]\n'
     )
+    (tmp / "crontab").write_text("0 3 * * * echo ünïcödé\n@reboot true\n")
     cli = Cli(tmp / "data")
     cli.ok("apply", str(tmp / "jobs.toml"))
     cli.run("run", JOB)
