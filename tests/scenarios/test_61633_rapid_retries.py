@@ -39,7 +39,7 @@ from fsm.testing.world import World
 
 @pytest.mark.requirement("R-26")
 def test_every_refused_start_of_a_retry_loop_ends() -> None:
-    """25 minutes of a tick every second that the model declines: a few runs, each ended; the other ticks are refused."""
+    """25 minutes of a tick every second that the model declines: few runs, each ended; the others are refused."""
     sim = Simulation(start="2026-04-01T00:00:00Z")
     sim.add_job("agent", schedule="every 1s", timeout="10m")
     sim.script("agent", [refuse(after="0.2s")])
