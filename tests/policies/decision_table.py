@@ -62,7 +62,7 @@ ROWS = [
     Row("paused running", "refused: paused", "any", "running", "held", "yes"),
     Row("late a little", "runs", "any", "none", "free", "no", "30s", "no", keys={"catch_up": "skip"}),
     Row("late once", "catches up", "any", "none", "free", "no", "30m", "no", keys={"catch_up": "once"}),
-    Row("late too much", "refused: missed", "any", "none", "free", "no", "3d", "no", keys={"catch_up": "once"}),
+    Row("late too much", "refused: missed", "any", "none", "free", "no", "3d", "no", keys={"schedule": "0 1 1 4 *"}),
     Row(
         "late skip",
         "refused: missed",
@@ -178,7 +178,7 @@ class Scene:
         self.row = row
         self.sim = sim = Simulation(start=START, max_running=1 if "max_running" in row.limits else 8)
         overlap = {} if row.overlap in ("any", "–") else {"overlap": row.overlap}
-        sim.add_job("job", schedule="0 * * * *", timeout="9h", start_within="9h", **overlap, **row.keys)
+        sim.add_job("job", **{"schedule": "0 * * * *", "timeout": "9h", "start_within": "9h", **overlap, **row.keys})
         self._fail_first()
         self._occupy()
         if row.paused == "yes":
