@@ -296,7 +296,8 @@ class Scheduler:
 
     def _wake(self, now: Moment) -> Wake:
         boots = [self._sweep_at]
-        alarms = (self._deadlines.next(), self.strangers.alarm(), self.starter.alarm())
+        late = self.starter.alarm() if self.trouble is None else None  # nothing is armed for a store in trouble
+        alarms = (self._deadlines.next(), self.strangers.alarm(), late)
         boots += [at for at in alarms if at is not None]
         if self._retry_at is not None:
             boots.append(self._retry_at)
