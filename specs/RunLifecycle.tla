@@ -101,7 +101,7 @@ Answered(l)   == LET S == {k \in 1..Len(l) : l[k].k \in {"queue", "refused"} /\ 
 Blocked(l)    == IF Slot(l) # 0 THEN IF StateOf(l, Slot(l)) = "running" THEN "already_running" ELSE "slot_held"
                  ELSE IF Waiting(l) # 0 THEN "already_queued" ELSE "none"
 
-V(c)    == SubSeq(log, 1, view[c])
+V(c)    == IF Bug = "guard_on_truth" THEN log ELSE SubSeq(log, 1, view[c])
 H(c)    == Slot(V(c))                           \* the run that holds the slot, as far as c knows
 N(c)    == Arming(V(c), H(c))                   \* and its arming
 Run(c)  == StateOf(V(c), H(c))
@@ -111,7 +111,7 @@ Up(c)   == IF c = "C" THEN TRUE ELSE sched[c] = "up"
 (* names its epoch; it fails where somebody was faster or a newer epoch began (R-33).                          *)
 App(c, recs) ==
   /\ Up(c)
-  /\ (view[c] = Len(log) \/ Bug = "no_compare_and_set")
+  /\ (view[c] = Len(log) \/ Bug \in {"no_compare_and_set", "guard_on_truth"})
   /\ (c \in Scheds => (ep[c] = epoch \/ Bug = "no_epoch"))
   /\ LET who == IF c \in Scheds THEN ep[c] ELSE 0
          new == log \o [k \in 1..Len(recs) |-> [recs[k] EXCEPT !.e = who]]
@@ -170,7 +170,7 @@ Retry(c) ==    \* a policy, here a free input: a run that ended badly is queued 
 Seen(l) == IF Bug = "tick_answered_twice" THEN 0 ELSE Answered(l)
 Tick(c) ==
   LET l == V(c)  first == Seen(l) + 1 IN
-  /\ first <= due /\ (Bug = "tick_answered_twice" => Len(l) < 4)
+  /\ due # 0 /\ first <= due /\ (Bug = "tick_answered_twice" => Len(l) < 4)
   /\ IF Blocked(l) # "none"
      THEN /\ Bug # "tick_not_refused"
           /\ Only(c, <<Rec("refused", Blocked(l), 0, 0, first, due)>>)
@@ -180,7 +180,7 @@ Tick(c) ==
 
 QueueTimeout(c) ==   \* R-9
   LET r == IF Bug = "sweep_without_state_check" THEN Last(V(c)) ELSE Waiting(V(c)) IN
-  /\ r # 0 /\ (Bug = "sweep_without_state_check" => Len(V(c)) < 4)
+  /\ Up(c) /\ r # 0 /\ (Bug = "sweep_without_state_check" => Len(V(c)) < 4)
   /\ Only(c, <<Verdict("queue_timeout", r)>>)
 
 CancelQueued ==
@@ -194,8 +194,8 @@ CancelQueued ==
 StartedBy(l, i) == \E k \in 1..Len(l) : l[k].k = "start" /\ l[k].n = i
 
 Arm(c) ==
-  /\ Up(c) /\ Waiting(V(c)) # 0 /\ H(c) = 0
-  /\ (Bug = "armed_twice" \/ \A i \in Sups : pipe[i] # c)
+  /\ Up(c) /\ (Bug = "armed_twice" \/ \A i \in Sups : pipe[i] # c)
+  /\ Waiting(V(c)) # 0 /\ (H(c) = 0 \/ Bug = "start_without_slot")
   /\ \E i \in Sups :
        /\ st[i] = "none" /\ \A j \in Sups : j < i => st[j] # "none"
        /\ st' = [st EXCEPT ![i] = "forked"] /\ srun' = [srun EXCEPT ![i] = Waiting(V(c))]
@@ -241,7 +241,7 @@ On(c, pc) == Up(c) /\ m[c].pc = pc /\ H(c) # 0 /\ N(c) = m[c].i
 Quiet(c)  == UNCHANGED <<log, view, sched, ep, epoch, svars, wvars>>
 
 LookLock(c) ==       \* R-24: the life lock first. If it is free it is taken, and kept until the entry is appended
-  /\ Mine(c) /\ m[c].pc = "idle"
+  /\ m[c].pc = "idle" /\ Mine(c)
   /\ m' = [m EXCEPT ![c] = IF Bug = "report_before_lock"
                            THEN [Idle EXCEPT !.pc = "locked", !.i = N(c), !.v = ReportOf(N(c)), !.p = emp[N(c)]]
                            ELSE [Idle EXCEPT !.pc = "locked", !.i = N(c), !.d = ~LifeHeld(N(c))]]
@@ -305,8 +305,8 @@ Forget(c) ==         \* the slot is not that arming's any more
 (* line cancels; a scheduler ends what is open past its reap_by. Any of them may die in between.                   *)
 Why(c) == IF c = "C" THEN "cancelled" ELSE "overdue"
 StopPut(c) ==
-  /\ Up(c) /\ m[c].pc = "idle" /\ H(c) # 0 /\ Run(c) = "running"
-  /\ (c = "C" => bud.cancel > 0)
+  /\ Up(c) /\ m[c].pc = "idle" /\ (c = "C" => bud.cancel > 0)
+  /\ H(c) # 0 /\ Run(c) = "running"
   /\ bud' = IF c = "C" THEN [bud EXCEPT !.cancel = @ - 1] ELSE bud
   /\ stop' = [stop EXCEPT ![N(c)] = IF @ # "none" \/ ~Alive(N(c)) \/ Bug = "verdict_before_stop" THEN @
                                     ELSE IF ver[N(c)] # "none" THEN "late" ELSE Why(c)]
@@ -337,7 +337,7 @@ Dies(i) ==
   /\ \E t \in (IF TreeLive(i) THEN {"left", "gone"} ELSE {tree[i]}) : tree' = [tree EXCEPT ![i] = t]
 
 KillMute(c) ==       \* after verdict and grace a mute supervisor is killed; before it, one that cannot even be told to stop
-  /\ Mine(c) /\ c \in Scheds /\ mute[N(c)] /\ Alive(N(c)) /\ Bug # "mute_never_killed"
+  /\ (\E i \in Sups : mute[i]) /\ Mine(c) /\ mute[N(c)] /\ Alive(N(c)) /\ Bug # "mute_never_killed"
   /\ Dies(N(c))
   /\ UNCHANGED <<cvars, pipe, srun, born, made, stop, ver, emp, fdl, code, due, boot, bud>>
 
@@ -455,11 +455,11 @@ Spec == Init /\ [][Next]_vars
 (* looks and sweeps; a supervisor that is not stopped takes its steps. Never: that a command ends, that a frozen      *)
 (* scheduler or a mute supervisor is continued, that a client comes back.                                            *)
 Looks(c)  == LookLock(c) \/ LookReport(c) \/ Settle(c) \/ Search(c) \/ Release(c) \/ Forget(c) \/ Word(c) \/ Reap(c) \/ Leave(c)
-Starts2(c) == Start(c) \/ Go(c) \/ ArmFailed(c) \/ TakeBack(c)
+Brings(c) == Arm(c) \/ Start(c) \/ Go(c) \/ ArmFailed(c) \/ TakeBack(c)
 Fair ==
   /\ WF_vars(\E c \in Scheds : Begin(c))
   /\ \A c \in Scheds :
-       /\ WF_vars(Read(c)) /\ WF_vars(Fenced(c)) /\ WF_vars(Starts2(c)) /\ WF_vars(Arm(c)) /\ WF_vars(QueueTimeout(c))
+       /\ WF_vars(Read(c) \/ Fenced(c)) /\ WF_vars(Brings(c)) /\ WF_vars(QueueTimeout(c))
        /\ WF_vars(Tick(c)) /\ WF_vars(KillMute(c)) /\ WF_vars(Looks(c)) /\ SF_vars(StopPut(c))
   /\ \A i \in Sups : WF_vars(SupStep(i))
 LiveSpec == Spec /\ Fair
