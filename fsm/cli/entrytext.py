@@ -9,6 +9,7 @@ from fsm.cli.tables import plain
 from fsm.cli.times import local, span, stamp
 from fsm.cli.words import signal_name
 from fsm.model.entries import (
+    IMPORTED_BOOT,
     Checkpoint,
     Ended,
     Entry,
@@ -48,11 +49,16 @@ def _numbers(body: NumbersTaken, _: str) -> str:
 
 def _queued(body: Queued, _: str) -> str:
     for_ = f" for {stamp(body.scheduled_for)}" if body.scheduled_for is not None else ""
+    if body.origin is not None:
+        origin = body.origin
+        return f"imported from {origin.system}, where it began {stamp(origin.at)} (its id there: {origin.id})"
     again = f", attempt {body.attempt}" if body.attempt > 1 else ""
     return f"queued ({body.cause}){for_}{again}, to start by {stamp(body.start_by.utc)}"
 
 
 def _started(body: Started, _: str) -> str:
+    if body.arming.boot_id == IMPORTED_BOOT:
+        return f"started there; over {stamp(body.run_by.utc)}"
     return f"started by arming {body.arming.nonce} (pid {body.arming.pid}), to run until {stamp(body.run_by.utc)}"
 
 

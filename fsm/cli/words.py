@@ -32,6 +32,7 @@ CAUSE_TEXT: dict[Cause, str] = {
     Cause.MANUAL: "by hand",
     Cause.RETRY: "as a retry",
     Cause.CATCH_UP: "to catch up a missed time",
+    Cause.IMPORTED: "under another scheduler, whose history was imported",
 }
 
 

@@ -49,9 +49,16 @@ def _env(journal: Journal, run: Run, job: Job) -> tuple[tuple[str, str], ...]:
 
 
 def asked_env(journal: Journal, run: Run) -> tuple[tuple[str, str], ...]:
-    """The variables that a run was asked for with. They stand in its first entry, which is there while it is open; of
-    a run whose entries are pruned, none are known."""
-    first = next(iter(journal.entries(job=run.job, run=run.number, limit=1)), None)
-    if first is None or not isinstance(first.body, Queued) or first.body.env is None:
-        return ()
-    return tuple((variable.name, variable.text) for variable in first.body.env)
+    """The variables that a run was asked for with; a planned retry has those of the run that it repeats.
+
+    They stand in its first entry, which is there while it is open; of a run whose entries are pruned, none are known.
+    """
+    number: int | None = run.number
+    for _ in range(run.attempt):  # each retry has one attempt less before it
+        first = next(iter(journal.entries(job=run.job, run=number, limit=1)), None) if number is not None else None
+        if first is None or not isinstance(first.body, Queued):
+            return ()
+        if first.body.env is not None or first.body.cause is not Cause.RETRY:
+            return tuple((variable.name, variable.text) for variable in first.body.env or ())
+        number = first.body.retry_of
+    return ()

@@ -20,6 +20,7 @@ from fsm.codec.mistakes import Mistakes, Path, shown
 from fsm.errors import BadValue
 from fsm.model.agent import Agent, AgentKind
 from fsm.model.job import Job, check_name
+from fsm.model.policies import Breaker, Retry
 from fsm.model.secrets import refusal, secret_names
 from fsm.planning.schedule import timetable
 from fsm.planning.zones import zone
@@ -32,7 +33,12 @@ _TEXTS = frozenset(
 _WHAT = ("command", "shell", "agent")
 _DURATIONS = frozenset(
     {"timeout", "start_within", "grace", "catch_up_within", "idle_timeout", "jitter", "expect_success_within"}
+    | {"backoff", "max_backoff", "cooldown"}
 )
+_TABLES: dict[str, tuple[type[Any], str]] = {
+    "retry": (Retry, '{ attempts = 3, backoff = "30s" }'),
+    "breaker": (Breaker, '{ failures = 5, cooldown = "15m" }'),
+}
 _KEY_OF = {name: key for key, name in KEYS.items()}
 _NO_NAME = "unnamed"  # stands in for a name that is wrong, while the other keys are looked at
 
@@ -90,9 +96,25 @@ def read_job(
     shell = keys.pop("shell", None) if "command" in keys else None
     if shell is not None:
         structure(Job, {"name": _NO_NAME, "shell": shell}, path, found, from_file)
+    _read_tables(keys, path, found, from_file)
     job = structure(Job, keys | {"name": name}, path, found, from_file)
     mistakes.found.extend(found.found)
     return None if found else job
+
+
+def _read_tables(keys: dict[str, object], path: Path, mistakes: Mistakes, from_file: bool) -> None:
+    """Replace what are tables of their own by what they say, or take them out where that is a mistake."""
+    for key, (cls, example) in _TABLES.items():
+        value = keys.get(key)
+        if value is None or isinstance(value, cls):
+            continue
+        del keys[key]
+        if isinstance(value, Mapping):
+            read = structure(cls, value, (*path, key), mistakes, from_file)
+            if read is not None:
+                keys[key] = read
+        else:
+            mistakes.add((*path, key), f"{shown(value)} is not a table (say {example})")
 
 
 def _read_agent(table: object, path: Path, mistakes: Mistakes, from_file: bool) -> Agent | None:

@@ -13,6 +13,7 @@ from fsm.errors import BadValue
 from fsm.instants import format_duration
 from fsm.model.agent import Agent
 from fsm.model.job import Job, Leftovers
+from fsm.model.policies import Breaker, Retry, format_factor
 from fsm.model.secrets import masked
 from fsm.model.sizes import format_size
 
@@ -21,6 +22,21 @@ KEYS: dict[str, str] = {field.alias or field.name: field.name for field in field
 
 NOT_SET = "not set"
 """What `job_diff` says for a key without a value."""
+
+
+def _retry(retry: Retry) -> dict[str, object]:
+    return {
+        "attempts": retry.attempts,
+        "backoff": format_duration(retry.backoff_us),
+        "factor": format_factor(retry.factor_permille),
+        "max_backoff": format_duration(retry.max_backoff_us),
+        "jitter": format_duration(retry.jitter_us),
+        "on": list(retry.on),
+    }
+
+
+def _breaker(breaker: Breaker) -> dict[str, object]:
+    return {"failures": breaker.failures, "cooldown": format_duration(breaker.cooldown_us)}
 
 
 def agent_to_dict(agent: Agent) -> dict[str, object]:
@@ -46,9 +62,16 @@ _AS_DATA: dict[str, Callable[[Any], object]] = {
     "jitter": format_duration,
     "keep": lambda keep: {"runs": keep.runs, "for": format_duration(keep.for_us)},
     "expect_success_within": format_duration,
+    "retry": _retry,
+    "breaker": _breaker,
 }
 
-_SILENT_DEFAULTS: dict[str, object] = {"leftovers": Leftovers.END, "priority": 0}
+_SILENT_DEFAULTS: dict[str, object] = {
+    "leftovers": Leftovers.END,
+    "priority": 0,
+    "queue_limit": 1,
+    "catch_up_limit": 10,
+}
 """Keys that came after the first journals were written: left out at these values, so that the job of an old entry is
 written as it was hashed. What they stand for when left out is part of the format, and never changes."""
 

@@ -18,6 +18,7 @@ from fsm.codec.jobs import KEYS, job_from_dict, job_to_dict
 from fsm.instants import parse_duration
 from fsm.model.agent import Agent, AgentEvidence
 from fsm.model.job import CatchUp, Job, Keep, Leftovers, Overlap
+from fsm.model.policies import read_breaker, read_retry
 from fsm.model.sizes import parse_size
 from fsm.model.states import ErrorClass
 
@@ -40,6 +41,8 @@ _FROM_DATA: dict[str, Callable[[Any], object]] = {
     "jitter": _duration,
     "keep": lambda keep: Keep(keep["runs"], keep["for"]),
     "expect_success_within": _duration,
+    "retry": read_retry,
+    "breaker": read_breaker,
 }
 _DEFAULTS = Job("x")
 # a frozen class refuses assignment; the descriptors of its slots do not

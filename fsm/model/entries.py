@@ -53,6 +53,20 @@ class NumbersTaken:
     up_to: int
 
 
+IMPORTED_BOOT = "imported"
+"""The boot id of the times of an imported run: they belong to no boot of this machine, and only their UTC says
+anything."""
+
+
+@frozen(slots=True)
+class Origin:
+    """Where an imported run comes from: the scheduler, its own id of the run, and when the run began there."""
+
+    system: str
+    id: str
+    at: Instant
+
+
 @frozen(slots=True)
 class Variable:
     """A variable of the environment."""
@@ -63,7 +77,11 @@ class Variable:
 
 @frozen(slots=True)
 class Queued:
-    """kind `transition`, trigger `queue`: a run exists from here on."""
+    """kind `transition`, trigger `queue`: a run exists from here on.
+
+    A retry names the run that it repeats (`retry_of`) and answers no tick, though it carries the scheduled time of that
+    run. `forced`: asked for by hand, past breaker and budget. `origin`: of an imported run, and of no other.
+    """
 
     cause: Cause
     version: int
@@ -72,6 +90,8 @@ class Queued:
     attempt: int = 1
     retry_of: int | None = None
     env: tuple[Variable, ...] | None = None  # asked for with this run, beside the job's; None: none was
+    forced: bool = False
+    origin: Origin | None = None
 
 
 @frozen(slots=True)

@@ -17,6 +17,7 @@ from attrs.converters import optional
 from fsm.errors import BadValue
 from fsm.instants import DAY, HOUR, MINUTE, SECOND, Duration, parse_duration
 from fsm.model.agent import Agent
+from fsm.model.policies import Breaker, Retry, read_breaker, read_retry
 from fsm.model.sizes import parse_size
 
 SCHEDULER_STREAM = "@scheduler"
@@ -29,14 +30,17 @@ MAX_NAME_BYTES = 100  # a name is also the name of a folder, which file systems 
 class Overlap(StrEnum):
     """What a tick does while a run of its job is open. Nothing ever allows two at once."""
 
-    SKIP = "skip"
+    SKIP = "skip"  # it is refused
+    QUEUE = "queue"  # it waits, up to `queue_limit` of them
+    REPLACE = "replace"  # the run that is running is ended first, then it takes its slot
 
 
 class CatchUp(StrEnum):
     """What becomes of ticks that came while nobody was there to answer them."""
 
     SKIP = "skip"
-    ONCE = "once"
+    ONCE = "once"  # the newest of them makes a run
+    ALL = "all"  # the newest `catch_up_limit` of them do, oldest first
 
 
 class Leftovers(StrEnum):
@@ -138,6 +142,14 @@ def _length_or_none(value: object) -> Duration | None:
     return None if value is None else parse_duration(value) or None
 
 
+MAX_JITTER = Duration(31 * DAY)
+
+
+def _jitter(_: object, attribute: Attribute[Duration | None], value: Duration | None) -> None:
+    if value is not None and value > MAX_JITTER:
+        raise BadValue("jitter is 31d at most (and never reaches the next scheduled time)")
+
+
 def _priority(_: object, attribute: Attribute[int], value: object) -> None:
     if type(value) is not int or not -MOST_PRIORITY <= value <= MOST_PRIORITY:
         raise BadValue(f"{value!r} is not a priority (a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY})")
@@ -182,6 +194,16 @@ def _one_of(words: type[_Word], value: object) -> _Word:
             return word
     shown = f'"{value}"' if isinstance(value, str) else repr(value)
     raise BadValue(f"{shown} is not one of: {', '.join(words)}")
+
+
+MAX_WAITING = 1_000
+"""Runs of one job that may wait at once: each is a live run of the fold, a kilobyte of memory."""
+
+
+def _waiting(_: object, attribute: Attribute[int], value: object) -> None:
+    if type(value) is not int or not 1 <= value <= MAX_WAITING:
+        shown = f'"{value}"' if isinstance(value, str) else str(value).lower()
+        raise BadValue(f"{shown} is not a number of runs (say 3; from 1 to {MAX_WAITING})")
 
 
 def _overlap(value: object) -> Overlap:
@@ -284,6 +306,7 @@ class Job:
         default=None,
         alias="jitter",
         converter=_length_or_none,
+        validator=_jitter,
         kw_only=True,
     )
     priority: int = field(default=0, validator=_priority, kw_only=True)
@@ -298,6 +321,10 @@ class Job:
             kw_only=True,
         )
     )
+    queue_limit: int = field(default=1, validator=_waiting, kw_only=True)
+    catch_up_limit: int = field(default=10, validator=_waiting, kw_only=True)
+    retry: Retry | None = field(default=None, converter=read_retry, kw_only=True)
+    breaker: Breaker | None = field(default=None, converter=read_breaker, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if sum(what is not None for what in (self.command, self.shell, self.agent)) > 1:

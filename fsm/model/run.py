@@ -56,6 +56,7 @@ class Run:
     signal: int | None = None
     error: str | None = None
     slot: SlotState = SlotState.FREE
+    forced: bool = False  # asked for by hand, past breaker and budget
     agent: AgentEvidence | None = None
 
     @property

@@ -155,7 +155,7 @@ def test_every_mistake_is_told_at_once_in_the_order_of_the_file() -> None:
         'jobs."-x y": "-x y" may not start with ".", "@" or "-", nor start or end with a blank',
         'jobs."-x y": says not what to run; add command = ["program", "argument"], or shell = "a | b", '
         'or agent = { kind = "claude", message = "…" }',
-        'jobs."-x y".overlap: "parallel" is not one of: skip',
+        'jobs."-x y".overlap: "parallel" is not one of: skip, queue, replace',
         'jobs."-x y".catch_up: 3 is not a text (put it in quotes)',
         "jobs.no-table: 3 is not a table (write [jobs.no-table], and its keys below)",
         'jobs."third party".timezone: "Mars" is not a time zone '
