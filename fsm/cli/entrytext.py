@@ -63,7 +63,8 @@ def _started(body: Started, _: str) -> str:
 
 
 def _ended(body: Ended, _: str) -> str:
-    parts = [f"{body.trigger} ({body.reason})"]
+    more = f": {body.error_class}" if body.error_class is not None else ""
+    parts = [f"{body.trigger} ({body.reason}{more})"]
     if body.exit_code is not None:
         parts.append(f"exit {body.exit_code}")
     if body.signal is not None:

@@ -9,7 +9,7 @@ from fsm.cli.entrytext import entry_line
 from fsm.cli.runjson import instant, run_json
 from fsm.cli.times import relative, span, stamp, stamp_ms
 from fsm.cli.unrecorded import unrecorded
-from fsm.cli.words import CAUSE_TEXT, about_size, facts_text, how, quoted, slot_phrase
+from fsm.cli.words import CAUSE_TEXT, about_size, evidence_facts, facts_text, how, quoted, slot_phrase
 from fsm.instants import Instant
 from fsm.model.entries import Entry, Origin, Queued
 from fsm.model.run import Run
@@ -86,6 +86,7 @@ def _facts(run: Run, now: Instant) -> list[tuple[str, str]]:
         facts.append(("Exit code", str(run.exit_code)))
     if run.signal is not None:
         facts.append(("Signal", str(run.signal)))
+    facts += evidence_facts(run.agent) if run.agent is not None else []
     facts.append(("Cause", f"{run.cause}: queued {CAUSE_TEXT[run.cause]}"))
     if run.scheduled_for is not None:
         facts.append(("Scheduled", f"{stamp(run.scheduled_for)}"))

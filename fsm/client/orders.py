@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fsm.agents.commandline import command_line, environment
 from fsm.instants import SECOND, Deadline, Duration, Moment
 from fsm.model.entries import Queued
 from fsm.model.facts import Order
@@ -19,6 +20,7 @@ _ASKED = frozenset({Cause.MANUAL, Cause.RETRY})
 
 def order_of(journal: Journal, run: Run, job: Job, nonce: str, now: Moment) -> Order:
     """The order for `run`; `job` is the definition that it was queued with."""
+    agent = job.agent
     return Order(
         run.job,
         run.number,
@@ -26,9 +28,9 @@ def order_of(journal: Journal, run: Run, job: Job, nonce: str, now: Moment) -> O
         run.attempt,
         run.scheduled_for,
         run.session_key,
-        job.command,
+        job.command if agent is None else command_line(agent, run.session_key, nonce),
         job.shell,
-        _env(journal, run, job),
+        _env(journal, run, job) + (() if agent is None else environment(agent)),
         job.cwd,
         job.grace_us,
         job.output_limit,
@@ -36,6 +38,7 @@ def order_of(journal: Journal, run: Run, job: Job, nonce: str, now: Moment) -> O
         job.idle_timeout_us,
         job.leftovers is Leftovers.KEEP,
         job.env_file,
+        None if agent is None else agent.kind,
     )
 
 

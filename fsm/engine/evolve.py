@@ -277,6 +277,7 @@ def ended(state: JobState, run: Run, body: Ended) -> Run:
         body.error,
         run.slot,
         run.forced,
+        body.agent,
     )
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from fsm.instants import Deadline, Duration, Instant
+from fsm.model.agent import AgentEvidence
 from fsm.model.job import Job
 from fsm.model.run import Arming
 from fsm.model.settings import Group
-from fsm.model.states import Actor, Cause, Evidence, Kind, Reason, RefusalReason, State, Trigger
+from fsm.model.states import Actor, Cause, ErrorClass, Evidence, Kind, Reason, RefusalReason, State, Trigger
 from fsm.model.texts import storable
 from fsm.model.values import value
 
@@ -107,7 +108,8 @@ class Ended:
     """kind `transition`, a terminal trigger: the verdict, and what it stands on.
 
     `ended_at` is when it happened (the exit, the deadline), which may be long before the entry's `at`.
-    `started_at` is when the command was really executed, where a report says so.
+    `started_at` is when the command was really executed, where a report says so. `agent` is what the output of an
+    agent said.
     """
 
     trigger: Trigger
@@ -117,6 +119,12 @@ class Ended:
     signal: int | None = None
     error: str | None = field(default=None, converter=storable)  # else no journal would take the verdict
     started_at: Instant | None = None
+    agent: AgentEvidence | None = None
+
+    @property
+    def error_class(self) -> ErrorClass | None:
+        """Of an agent's turn that failed by an error: by it a policy may retry, wait or give up."""
+        return None if self.agent is None else self.agent.error_class
 
 
 @frozen(slots=True)

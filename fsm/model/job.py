@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TypeVar
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field, fields, frozen
 from attrs.converters import optional
 
 from fsm.errors import BadValue
 from fsm.instants import DAY, HOUR, MINUTE, SECOND, Duration, parse_duration
+from fsm.model.agent import Agent
 from fsm.model.policies import Breaker, Retry, read_breaker, read_retry
 from fsm.model.sizes import parse_size
 
@@ -94,6 +95,20 @@ def _words(value: object) -> tuple[str, ...] | None:
     if any("\0" in w for w in words):
         raise BadValue("a command may hold no NUL character")
     return words
+
+
+def _agent(value: object) -> Agent | None:
+    if value is None or isinstance(value, Agent):
+        return value
+    if not isinstance(value, Mapping):
+        raise BadValue(f'{value!r} is not a table (say {{ kind = "claude", message = "Summarise …" }})')
+    known = [field.name for field in fields(Agent)]
+    unknown = [key for key in value if key not in known]
+    if unknown:
+        raise BadValue(f'an agent has no key "{unknown[0]}" (it has {", ".join(known)})')
+    if "kind" not in value:
+        raise BadValue('an agent needs its kind (say kind = "claude")')
+    return Agent(**value)
 
 
 def _pairs(value: object) -> tuple[tuple[str, str], ...]:
@@ -244,7 +259,7 @@ class Job:
     >>> Job(name="backup", schedule="0 3 * * *", command=["restic", "backup"], timeout="30m").timeout_us
     1800000000
 
-    Raises `BadValue` for a value it cannot have. `command` and `shell` may both be left out where the work is
+    Raises `BadValue` for a value it cannot have. `command`, `shell` and `agent` may all be left out where the work is
     done in process (`fsm.Engine`, `fsm.testing`); a scheduler that would have to start such a job fails its
     run.
     """
@@ -253,6 +268,7 @@ class Job:
     schedule: str | None = field(default=None, validator=_text_or_none, kw_only=True)
     command: tuple[str, ...] | None = field(default=None, converter=_words, kw_only=True)
     shell: str | None = field(default=None, validator=_text_or_none, kw_only=True)
+    agent: Agent | None = field(default=None, converter=_agent, kw_only=True)
     timezone: str = field(default="UTC", validator=_text, kw_only=True)
     timeout_us: Duration = field(
         default=DAY, alias="timeout", converter=parse_duration, validator=_positive, kw_only=True
@@ -302,8 +318,8 @@ class Job:
     breaker: Breaker | None = field(default=None, converter=read_breaker, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        if self.command is not None and self.shell is not None:
-            raise BadValue("command and shell exclude each other")
+        if sum(what is not None for what in (self.command, self.shell, self.agent)) > 1:
+            raise BadValue("command, shell and agent exclude each other")
 
 
 REAP_MARGIN = MINUTE

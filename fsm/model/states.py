@@ -66,6 +66,18 @@ class Reason(StrEnum):
     OVERDUE = "overdue"
 
 
+class ErrorClass(StrEnum):
+    """What kind of error ended an agent's turn: `failed(error)` says that there was one, this says what helps."""
+
+    RATE_LIMITED = "rate_limited"
+    OVERLOADED = "overloaded"
+    AUTH = "auth"
+    NETWORK = "network"
+    PERMISSION_DENIED = "permission_denied"
+    MAX_TURNS = "max_turns"
+    OTHER = "other"
+
+
 class Cause(StrEnum):
     """Why a run was queued."""
 

@@ -159,13 +159,11 @@ class Watcher:
             return [Intent(job, _overdue(run), Actor.REAPER)] if overdue else []
         if overdue:
             return self._end_overdue(job, run, execution)
-        if job in self._busy_until:
-            return self.replace(job)
         if run.state.terminal and self._kill_time(run, execution.arming.nonce, now) <= now.boot:
             del self._kill_by[job]  # and again, after as long, should it survive that
             self.launcher.kill(execution)
             return self.examine(job)
-        return []
+        return self.replace(job) if job in self._busy_until else []
 
     def replace(self, job: str) -> list[Intent]:
         """End the running run whose slot a newer one is to take (`overlap = "replace"`): stop first, then the verdict.

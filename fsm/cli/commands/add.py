@@ -7,6 +7,7 @@ import shutil
 
 import click
 
+from fsm.agents.commandline import command_line
 from fsm.cli.again import again
 from fsm.cli.changes import change_json, change_lines
 from fsm.cli.context import Session
@@ -39,6 +40,7 @@ _BREAKER = "No runs after failures=5 in a row until cooldown=15m is over; may be
     examples=[
         "cronfsm add backup --schedule '0 3 * * *' --timeout 30m -- restic backup /home",
         "cronfsm add pulse --schedule 'every 90s' --shell 'date | tee -a /tmp/pulse'",
+        "cronfsm add brief --schedule '0 7 * * *' --agent claude --message 'Summarise my mail' -- --allowedTools Read",
         "cronfsm add report --env LANG=C --cwd /srv -- ./report.sh     # by hand only: cronfsm run report",
     ],
 )
@@ -49,6 +51,12 @@ _BREAKER = "No runs after failures=5 in a row until cooldown=15m is over; may be
 )
 @click.option("--timezone", metavar="ZONE", help="In which its schedule is read [default: UTC].")
 @click.option("--shell", metavar="LINE", help="A line for /bin/sh, instead of COMMAND.")
+@click.option(
+    "--agent", metavar="KIND", help="claude, codex, openclaw or command: it takes a turn, with COMMAND as args."
+)
+@click.option("--message", metavar="TEXT", help="What the agent is to do.")
+@click.option("--model", metavar="NAME", help="The agent's model [default: as the agent is set up].")
+@click.option("--program", metavar="PATH", help="What is executed as the agent [default: its name].")
 @click.option("--timeout", metavar="LENGTH", help=f"{_TIMEOUT} [default: 24h]")
 @click.option("--start-within", metavar="LENGTH", help=f"{_START} [default: 1h]")
 @click.option("--grace", metavar="LENGTH", help="Between TERM and KILL [default: 10s].")
@@ -117,8 +125,17 @@ def _job(name: str, command: tuple[str, ...], tables: dict[str, tuple[str, ...]]
     given = {key: value for key, value in keys.items() if value is not None}
     if isinstance(given.get("env_file"), str):
         given["env_file"] = os.path.abspath(os.path.expanduser(str(given["env_file"])))
-    if command:
-        given["command"] = list(command)
+    agent: dict[str, object] = {key: given.pop(key) for key in ("message", "model", "program") if key in given}
+    if "agent" in given:
+        turn: dict[str, object] = {"kind": given["agent"], **agent}
+        if command:
+            turn["args"] = list(command)
+        given["agent"] = turn
+    else:
+        for key in agent:
+            mistakes.add((*path, key), "belongs to an agent; say --agent claude, codex, openclaw or command")
+        if command:
+            given["command"] = list(command)
     for table, items in tables.items():
         pairs: dict[str, object] = {}
         for item in items:
@@ -162,6 +179,8 @@ def _value(key: str, text: str) -> object:
 def _hint(job: Job) -> None:
     """What may not be meant as it is written; nobody is kept from writing it."""
     words = job.command or ()
+    if job.agent is not None:
+        words = (*command_line(job.agent, "", "")[:1], "")
     if len(words) == 1 and any(char.isspace() or char in "|&;<>$" for char in words[0]):
         note(f"the command is the one word {quoted(words[0])}, executed without a shell; for a line of shell: --shell")
     elif words and "/" not in words[0] and shutil.which(words[0]) is None:

@@ -61,7 +61,8 @@ UPDATE runs
  WHERE job = ? AND number = ?
 
 -- name: ended
-UPDATE runs SET state = ?, reason = ?, started_at = ?, ended_at = ?, exit_code = ?, signal = ?, error = ?
+UPDATE runs SET state = ?, reason = ?, started_at = ?, ended_at = ?, exit_code = ?, signal = ?, error = ?,
+       agent = ?
  WHERE job = ? AND number = ?
 
 -- name: came_out

@@ -121,6 +121,7 @@ CREATE TABLE runs (
   signal INTEGER,
   error TEXT,
   forced INTEGER NOT NULL CHECK (forced = 0 OR forced = 1),
+  agent TEXT,                         -- what an agent's output said, as JSON
   first_seq INTEGER NOT NULL,         -- of its first entry: where to look for the others
   PRIMARY KEY (job, number),
   CHECK ((state = 'queued' OR state = 'running') = (ended_at IS NULL)),
@@ -139,7 +140,7 @@ SELECT job, number, state, cause, version, attempt, queued_at, start_by_utc, sta
        scheduled_for, retry_of, reason, started_at, ended_at, run_by_utc, run_by_boot, run_by_boot_id,
        reap_by_utc, reap_by_boot, reap_by_boot_id, arming_nonce, arming_boot_id, arming_pid, arming_pid_start,
        arming_in_process, arming_cgroup, exit_code, signal, error,
-       number IS (SELECT slot FROM jobs WHERE jobs.job = runs.job) AS holds_slot, forced
+       number IS (SELECT slot FROM jobs WHERE jobs.job = runs.job) AS holds_slot, forced, agent
   FROM runs;
 
 -- Folds as they are read, without their runs.
