@@ -83,7 +83,7 @@ def translate(job: Json, setting: Setting) -> Translated:
     _delivery(job, made)
     _left(job, made)
     try:
-        make_job(made.name, need_command="agent" not in made.keys, **made.keys)
+        make_job(made.name, need_command=True, **made.keys)
     except BadJobs as bad:
         raise NotCarried("; ".join(bad.mistakes)) from None
     return made

@@ -474,3 +474,21 @@ def test_killed_before_the_swap_the_store_is_what_it_was(stuck: Path, tmp_path: 
     assert backup.read_bytes() == before
     assert len(repair(look(tmp_path))) == 1
     assert stuck.read_bytes() != before
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_process_that_is_called_as_a_gateway_is_in_the_way_of_its_own_folder(
+    stuck: Path, tmp_path: Path, own: bool
+) -> None:
+    state = tmp_path if own else tmp_path / "other"
+    with subprocess.Popen(
+        [sys.executable, "-c", "print(flush=True); input()", "/opt/openclaw/dist/index.js", "gateway"],
+        env={**os.environ, "OPENCLAW_STATE_DIR": str(state)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as gateway:
+        assert gateway.stdout is not None
+        gateway.stdout.readline()
+        found = [each.pid for each in look(tmp_path).holders]
+        gateway.communicate(b"\n")
+    assert found == ([gateway.pid] if own else [])
