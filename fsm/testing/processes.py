@@ -44,7 +44,7 @@ class Tree:
         self.signal: int | None = None
         self.last_end_t = 0  # when the last one that ended did
         if behaviour.after_us is not None and not behaviour.vanishes:
-            world.at(world.t + behaviour.after_us, self._main_ends)
+            world.work(behaviour.after_us, self._main_ends)
 
     @property
     def processes(self) -> list[Process]:
@@ -76,7 +76,7 @@ class Tree:
             self.world.note(f"{self.job}: the command {how}")
             for one, script in zip(self.children, self.behaviour.leaves, strict=True):
                 if script.lives_us is not None:
-                    self.world.at(self.world.t + script.lives_us, lambda one=one: self.end(one, 0, None))  # type: ignore[misc]
+                    self.world.work(script.lives_us, lambda one=one: self.end(one, 0, None))  # type: ignore[misc]
         self.world.stir(self.job)
 
     def terminate(self) -> None:
