@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from fsm.cli.again import again
 from fsm.cli.runjson import Json
 from fsm.cli.tables import plain
 from fsm.journal.diagnosis import Diagnosis, Remedy
@@ -71,7 +72,7 @@ def _violations(diagnosis: Diagnosis) -> Iterator[str]:
     yield from map(str, shown)
     rest = len(diagnosis.violations) - len(shown)
     if rest:
-        yield f"and {rest:,}{' or more' if diagnosis.more else ''} others: cronfsm verify"
+        yield f"and {rest:,}{' or more' if diagnosis.more else ''} others: {again('cronfsm verify')}"
 
 
 def _prospects(diagnosis: Diagnosis) -> Iterator[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Protocol
 
-from fsm.errors import ConflictError, CronfsmError, UnknownRun
+from fsm.errors import CallerError, ConflictError, CronfsmError, UnknownRun
 from fsm.model.entries import Refused
 from fsm.model.facts import Execution, StopAnswer
-from fsm.model.states import Reason
+from fsm.model.states import Reason, State
 from fsm.ports import Examination
 
 
@@ -28,6 +29,17 @@ class SupervisorMute(ConflictError):
     def __init__(self, run_id: str, why: str) -> None:
         self.run_id, self.why = run_id, why
         super().__init__(f"{run_id} cannot be stopped: {why}")
+
+
+class NothingToRetry(CallerError):
+    """A run that is not over, or that succeeded. Fields: `run_id`, `state`."""
+
+    def __init__(self, run_id: str, state: State) -> None:
+        self.run_id, self.state = run_id, state
+        if state.terminal:
+            super().__init__(f"{run_id} {state}; for another run: cronfsm run {shlex.quote(run_id.rpartition('/')[0])}")
+        else:
+            super().__init__(f"{run_id} is {state}; only a run that is over can be tried again")
 
 
 class Stopper(Protocol):

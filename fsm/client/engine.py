@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 
-from fsm.client.answers import RunRefused, Stopper, SupervisorMute, split_run_id
+from fsm.client.answers import NothingToRetry, RunRefused, Stopper, SupervisorMute, split_run_id
 from fsm.client.decider import MAX_TRIES, Decider
+from fsm.client.orders import asked_env
 from fsm.client.stopfirst import Sleep, stop_first, take_verdict
 from fsm.engine.decide import TIMEOUT_TEXT
 from fsm.engine.evolve import evolve
@@ -46,6 +47,7 @@ from fsm.model.entries import Ended, Refused
 from fsm.model.facts import Execution
 from fsm.model.job import Job, fold_name
 from fsm.model.run import Arming, Run
+from fsm.model.secrets import refusal, secret_names
 from fsm.model.states import Actor, Evidence, Reason, State, Trigger
 from fsm.planning.schedule import timetable
 from fsm.ports import Append, Clock, Journal, RunQuery
@@ -80,9 +82,10 @@ class Engine(Decider):
     def define(self, job: Job, *, source: str = "api") -> bool:
         """Add `job`, or change it. False where nothing changed.
 
-        Raises `BadValue` for a schedule or zone that cannot be read, and for a name that differs from another job's
-        in case only.
+        Raises `BadValue` for a schedule or zone that cannot be read, for a name that differs from another job's in
+        case only, and for a variable in `env` that looks like a secret: what is defined stands in the journal.
         """
+        refuse_secrets(name for name, _ in job.env)
         if job.schedule is not None:
             timetable(job.schedule, job.timezone)
         if self.journal.state(job.name).definition is None:
@@ -128,9 +131,30 @@ class Engine(Decider):
             self._do(name, TakeNumbers(taken))
         return name
 
-    def request(self, name: str) -> Run | Refused:
-        """Ask for a run now: the queued run, or a refusal with its reason. Raises `UnknownJob`."""
-        decision = self._do(self._numbered(name), Request())
+    def request(self, name: str, *, env: Mapping[str, str] | None = None, force: bool = False) -> Run | Refused:
+        """Ask for a run now: the queued run, or a refusal with its reason.
+
+        `env`: variables for this run, before those of its job. `force` passes the breaker and the budget of a job that
+        keeps failing; a run in the way it does not. Raises `UnknownJob`, `BadValue` for variables that cannot be, or
+        look like secrets.
+        """
+        return self._request(name, Request(force, env=checked_env(env or {})))
+
+    def retry(self, run: Run | str, *, force: bool = False) -> Run | Refused:
+        """A new run in the place of one that did not succeed, with the variables that were asked for with that one.
+
+        `force` as for `request`. Raises `NothingToRetry` where it has not ended, or succeeded; `UnknownRun`,
+        `UnknownJob`.
+        """
+        job, number = self._of(run)
+        old = self._get(job, number)
+        if not old.state.terminal or old.state is State.SUCCEEDED:
+            raise NothingToRetry(old.id, old.state)
+        env = asked_env(self.journal, old)
+        return self._request(job, Request(force, retry_of=old.number, attempt=old.attempt + 1, env=env))
+
+    def _request(self, name: str, request: Request) -> Run | Refused:
+        decision = self._do(self._numbered(name), request)
         if decision.refusal is not None:
             return decision.refusal
         number = decision.drafts[-1].run
@@ -206,13 +230,14 @@ class Engine(Decider):
         take_verdict(self.journal, self.clock, self.poke, self._stopper, run)
 
     @contextmanager
-    def run(self, name: str) -> Iterator[Run]:
+    def run(self, name: str, *, force: bool = False) -> Iterator[Run]:
         """A run of work that is done in this block: succeeded at its end, failed(error) by an exception.
 
-        Raises `RunRefused` where another run of the job is in the way, `UnknownJob`. If the run is ended by somebody
+        Raises `RunRefused` where another run of the job is in the way, whatever its `overlap` (a block cannot wait), or
+        it is held back after failures (`force` passes that); `UnknownJob`. If the run is ended by somebody
         else meanwhile, its verdict stays, and its slot is freed at the end of the block.
         """
-        run = self._begin(self._numbered(name))
+        run = self._begin(self._numbered(name), Request(force, at_once=True))
         try:
             yield run
         except BaseException as error:
@@ -220,14 +245,14 @@ class Engine(Decider):
             raise
         self._finish(run, Ended(Trigger.SUCCEED, Reason.COMPLETED, self._now()))
 
-    def _begin(self, name: str) -> Run:
+    def _begin(self, name: str, request: Request) -> Run:
         """Queue and start in one transaction, so that no scheduler starts it in between."""
         arming = self._in_process()
         for _ in range(MAX_TRIES):
             first = self.journal.state(name)
-            asked = self.decide(first, Request())
+            asked = self.decide(first, request)
             if asked.refusal is not None:
-                self.request(name)  # journals the refusal as any other
+                self._request(name, request)  # journals the refusal as any other
                 raise RunRefused(name, asked.refusal)
             queued = evolve(first, asked.drafts[-1])
             started = self.decide(queued, Start(queued.last_number, arming))
@@ -301,6 +326,19 @@ class Engine(Decider):
     def _do(self, job: str, *commands: Command) -> Decision:
         """Decide the commands one after the other and append what they give in one transaction."""
         return self.do_all([(job, commands)])[0]
+
+
+def checked_env(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The variables as a job could have them. Raises `BadValue`."""
+    pairs = Job("x", env=env).env
+    refuse_secrets(name for name, _ in pairs)
+    return pairs
+
+
+def refuse_secrets(names: Iterable[str]) -> None:
+    """Raise `BadValue` where one of them looks like a secret."""
+    for name in secret_names(names):
+        raise BadValue(refusal(name))
 
 
 def _error_text(error: BaseException) -> str:

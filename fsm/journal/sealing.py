@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from fsm.codec.entries import seal
 from fsm.engine.evolve import evolve, run_after
 from fsm.errors import Fenced, IllegalEntry, WrongEpoch
-from fsm.model.entries import Draft, Ended, Entry, Queued, Released, SchedulerUp, Started
+from fsm.model.entries import Checkpoint, Draft, Ended, Entry, Queued, Released, SchedulerUp, Started
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.model.run import Run
 from fsm.model.states import State
 from fsm.model.stream import JobState
+from fsm.planning.retention import Mark
 from fsm.ports import Append
 
 ABOUT_A_RUN = frozenset({Queued, Started, Ended, Released})
@@ -35,6 +36,8 @@ def seal_draft(before: JobState, draft: Draft, ident: int, node: str, epoch: int
     body, number = draft.body, draft.run
     if (number is None) is (type(body) in ABOUT_A_RUN) or draft.job != before.job:
         check_envelope(before, draft)
+    if type(body) is Checkpoint and body.last_hash != prev_hash:
+        raise IllegalEntry(before.job, before.seq + 1, "its last_hash is not that of the entry before it", "checkpoint")
     after = evolve(before, draft)
     run = source = None
     if number is not None:
@@ -63,6 +66,17 @@ def check_envelope(before: JobState, record: Draft | Entry) -> None:
     if (record.run is not None) is not (type(record.body) in ABOUT_A_RUN):
         needs = "names no run" if record.run is None else f"names run {record.run}, and is about none"
         raise IllegalEntry(before.job, before.seq + 1, f"an entry of kind {record.kind} that {needs}", "run")
+
+
+def no_mark(job: str, mark: Mark) -> IllegalEntry:
+    """A stream is to be cut where no checkpoint is."""
+    return IllegalEntry(job, mark.seq, "a stream is pruned up to a checkpoint, and it is none", "retention")
+
+
+def still_live(job: str, mark: Mark, number: int) -> IllegalEntry:
+    """A stream is to be cut after the beginning of a run that is not over."""
+    why = f"nothing before it may be pruned: run {number} is open or holds the slot"
+    return IllegalEntry(job, mark.seq, why, "retention")
 
 
 def next_epoch(batch: Iterable[Append], epoch: int | None, current: int) -> int:

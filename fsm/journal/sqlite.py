@@ -20,7 +20,8 @@ from fsm.model.entries import Entry
 from fsm.model.job import Job
 from fsm.model.run import Run
 from fsm.model.stream import JobState
-from fsm.ports import Append, Appended, JobSummary, RunQuery
+from fsm.planning.retention import Mark, Span
+from fsm.ports import Append, Appended, JobSummary, Pruned, RunQuery
 
 if TYPE_CHECKING:
     from fsm.journal.sqlite_writes import Writer
@@ -192,9 +193,19 @@ class SqliteJournal:
         """See the port."""
         return self._ask(reads.head, job)
 
-    def streams(self) -> list[str]:
+    def streams(self, *, after: str = "", limit: int | None = None) -> list[str]:
         """See the port."""
-        return self._ask(reads.names, "streams")
+        return self._ask(reads.streams, after, limit)
+
+    def span(self, job: str, keep_runs: int) -> Span:
+        """See the port."""
+        return self._ask(reads.span, job, keep_runs)
+
+    def prune(self, job: str, mark: Mark) -> Pruned:
+        """See the port."""
+        from fsm.journal.sqlite_prune import prune
+
+        return self._change(lambda: prune(self._store.execute, job, mark))
 
     def last_id(self) -> int:
         """See the port."""

@@ -16,7 +16,7 @@ from fsm.journal.statements import sql_file
 from fsm.lifecycle.table import TABLE
 
 APPLICATION_ID = int.from_bytes(b"cfsm", "big")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FORMAT = 1  # of the entries, as fsm.codec.entries has it; a test holds them equal, so that readers need not load it
 
 BUSY_TIMEOUT = Duration(2 * SECOND)
@@ -156,8 +156,14 @@ class Store:
                 f"it was written by a newer version of cronfsm (schema {version}, this one knows {SCHEMA_VERSION})",
                 "use that version, or a newer one",
             )
-        if version < SCHEMA_VERSION:
+        if version < 1:
             raise JournalUnusable(self.path, f"its schema has version {version}, which never was")
+        if version < SCHEMA_VERSION:
+            raise JournalUnusable(
+                self.path,
+                f"it was written by an older version of cronfsm (schema {version}, this one has {SCHEMA_VERSION})",
+                "the next cronfsm serve brings it up to date, after a backup",
+            )
         found = self.execute("SELECT format FROM meta").get
         if found != FORMAT:
             raise JournalUnusable(self.path, f"its entries have format {found}, this version knows {FORMAT}")

@@ -17,7 +17,7 @@ from fsm.codec.entries import GENESIS, entry_from_dict, entry_to_dict, hash_of
 from fsm.engine.evolve import evolve
 from fsm.errors import IllegalEntry
 from fsm.journal.sealing import check_envelope, state_before
-from fsm.model.entries import Entry, SchedulerUp
+from fsm.model.entries import Checkpoint, Entry, SchedulerUp
 from fsm.model.stream import JobState
 
 Data = Mapping[str, Any]
@@ -115,13 +115,24 @@ def _hash(_: Checker, __: Stream, data: Data, entry: Entry) -> Iterator[str]:
         yield f"its hash is {entry.hash[:12]}…, and that of its content {found[:12]}…: it was changed"
 
 
+def begins_pruned(entry: Entry) -> bool:
+    """Whether it is the checkpoint that a stream begins with whose first entries were pruned."""
+    body = entry.body
+    return isinstance(body, Checkpoint) and body.count == entry.seq - 1 and body.last_hash == entry.prev_hash
+
+
+def _checkpoint(_: Checker, __: Stream, ___: Data, entry: Entry) -> Iterator[str]:
+    if isinstance(entry.body, Checkpoint) and entry.body.last_hash != entry.prev_hash:
+        yield "its last_hash is not the hash of the entry before it"
+
+
 def _chain(_: Checker, stream: Stream, __: Data, entry: Entry) -> Iterator[str]:
     if entry.prev_hash != stream.last_hash and entry.seq == stream.seq + 1:  # else _sequence says what is wrong
         yield f"it follows an entry with hash {entry.prev_hash[:12]}…, and the one before has {stream.last_hash[:12]}…"
 
 
 def _sequence(_: Checker, stream: Stream, __: Data, entry: Entry) -> Iterator[str]:
-    if entry.seq != stream.seq + 1:
+    if entry.seq != stream.seq + 1 and not (stream.seq == 0 and begins_pruned(entry)):
         yield f"it comes after entry {stream.seq}" if stream.seq else "entries before it are missing"
 
 
@@ -139,7 +150,14 @@ def _epoch(checker: Checker, _: Stream, __: Data, entry: Entry) -> Iterator[str]
         yield f"it was appended under epoch {entry.epoch}, after epoch {checker.epoch} had begun"
 
 
-RULES: dict[str, Rule] = {"hash": _hash, "chain": _chain, "sequence": _sequence, "order": _order, "epoch": _epoch}
+RULES: dict[str, Rule] = {
+    "hash": _hash,
+    "chain": _chain,
+    "sequence": _sequence,
+    "order": _order,
+    "epoch": _epoch,
+    "checkpoint": _checkpoint,
+}
 """Requirement word -> rule, in the order in which they are asked."""
 
 

@@ -10,6 +10,7 @@ from fsm.errors import Conflict, StoreError
 from fsm.instants import Moment
 from fsm.model.entries import Body, Draft, NumbersTaken, SchedulerAlive, SchedulerDown, SchedulerUp
 from fsm.model.job import SCHEDULER_STREAM
+from fsm.model.settings import Settings
 from fsm.model.states import Actor
 from fsm.ports import Append, Journal
 from fsm.scheduler.book import MAX_TRIES
@@ -31,11 +32,12 @@ class Presence:
         self._journal, self._who = journal, who
         self.epoch = 0
 
-    def up(self, now: Moment, max_running: int, taken: Mapping[str, int]) -> None:
+    def up(self, now: Moment, settings: Settings, taken: Mapping[str, int]) -> None:
         """Begin the next epoch. In the same transaction, numbers are `taken` that runs have which the journal does not
         know (highest number by job): nobody who sees this scheduler up can be given one of them."""
         self.epoch = self._journal.epoch() + 1
-        body = SchedulerUp(self.epoch, self._who.pid, now.boot_id, self._who.version, max_running)
+        groups = settings.groups or None
+        body = SchedulerUp(self.epoch, self._who.pid, now.boot_id, self._who.version, settings.max_running, groups)
         self._append(body, now, taken)
 
     def alive(self, now: Moment) -> None:

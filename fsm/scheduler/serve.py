@@ -8,14 +8,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
+
 import fsm
-from fsm.client.apply import Changes, apply
+from fsm.client.apply import Changes, apply_file
 from fsm.client.engine import Engine
-from fsm.client.settings import change_max_running, max_running
+from fsm.client.settings import settings
 from fsm.codec.jobsfile import JobsFile, read_jobs
 from fsm.errors import BadJobs, CronfsmError, FolderUnusable, StoreError
 from fsm.instants import SECOND, Duration
 from fsm.journal.health import require_sound
+from fsm.journal.mend import Mender
+from fsm.journal.migrate import migrate
 from fsm.journal.missing import require_not_lost
 from fsm.journal.sqlite import SqliteJournal
 from fsm.model.events import LifecycleEvent
@@ -44,9 +48,21 @@ def read_jobs_file(path: Path) -> JobsFile:
     if len(data) > MAX_FILE:
         raise BadJobs((f"{path}: it is larger than {MAX_FILE >> 20} MiB",))
     try:
-        return read_jobs(data.decode("utf-8"))
+        return _found_beside(read_jobs(data.decode("utf-8")), path)
     except UnicodeDecodeError as error:
         raise BadJobs((f"{path}: byte {error.start} is not UTF-8",)) from None
+
+
+def _found_beside(jobs: JobsFile, path: Path) -> JobsFile:
+    """An `env_file` is named from where the jobs file lies."""
+    folder = path.resolve().parent
+    return attrs.evolve(
+        jobs,
+        jobs=tuple(
+            job if job.env_file is None else attrs.evolve(job, env_file=str(folder / os.path.expanduser(job.env_file)))
+            for job in jobs.jobs
+        ),
+    )
 
 
 def forget_the_run() -> None:
@@ -120,6 +136,7 @@ class Server:
             publisher.subscribe(self._on_event)
         try:
             require_not_lost(self._folder.journal, self._folder.has_runs)
+            self._bring_up_to_date(clock)
             journal = SqliteJournal(self._folder.journal)
             try:
                 require_sound(journal.path, journal.unsound())
@@ -130,6 +147,15 @@ class Server:
             publisher.close()
             voice.close()
             lock.close()
+
+    def _bring_up_to_date(self, clock: SystemClock) -> None:
+        """A journal that an older version wrote. The lock is held: no scheduler of that version is up any more."""
+        migrated = migrate(self._folder.journal, Mender(clock.now(), this_process()[0], fsm.__version__).stamp)
+        if migrated is not None:
+            self._say(
+                f"the journal was brought from schema {migrated.source} to {migrated.target}; "
+                f"as it was before, it is kept in {migrated.kept}"
+            )
 
     def _serve(
         self,
@@ -151,7 +177,7 @@ class Server:
                 publisher,
                 nonce=lambda: secrets.token_hex(8),
                 who=Who(this_process()[0], fsm.__version__),
-                max_running=max_running(journal),
+                settings=settings(journal),
             )
             loop = Loop(
                 self._scheduler,
@@ -171,10 +197,7 @@ class Server:
 
     def _apply(self, jobs: JobsFile) -> Changes:
         source = f"file:{self._jobs_file.resolve()}" if self._jobs_file is not None else "file:"
-        changes = apply(self._engine, jobs.jobs, source=source, prune_source=True)
-        if jobs.max_running is not None:
-            change_max_running(self._engine, jobs.max_running)
-        return changes
+        return apply_file(self._engine, jobs, source=source, prune_source=True)
 
     def _reload(self) -> None:
         """SIGHUP. A mistake in the file leaves everything as it was."""

@@ -248,6 +248,15 @@ def test_a_cut_tail_passes_by_itself(lines: list[bytes]) -> None:
     assert list(verify_lines(lines[:-3])) == []
 
 
+def with_checkpoint() -> list[bytes]:
+    """An export that ends in a checkpoint."""
+    scribe = Scribe(MemoryJournal())
+    scribe.define("a")
+    scribe.run_through("a")
+    scribe.mark("a")
+    return list(export_lines(scribe.journal))
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_is_needed(rule: str, lines: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> list[Violation]:
@@ -264,6 +273,10 @@ def test_every_rule_is_needed(rule: str, lines: list[bytes], monkeypatch: pytest
             last["hash"] = hash_of(last)
         elif rule == "order":
             entries[-1]["id"] = 1
+        elif rule == "checkpoint":
+            entries = [orjson.loads(line) for line in with_checkpoint()]
+            entries[-1]["body"]["last_hash"] = "f" * 64
+            entries[-1]["hash"] = hash_of(entries[-1])
         else:
             _old_epoch(entries)
             entries[-1]["hash"] = hash_of(entries[-1])
