@@ -76,6 +76,11 @@ class Host:
         """Set the wall clock forward, or back (``-1h``). A scheduler looks at its due times at once."""
         self.world.jump(_length(by))
 
+    def suspend(self, duration: str | int) -> None:
+        """Close the lid for so long. What was due meanwhile happens once time is let go on."""
+        self.world.suspend(parse_duration(duration))
+        self._calm_since = self.world.t
+
     def _run_to(self, until: int) -> None:
         while self.world.t <= until:
             self._turns(until)
