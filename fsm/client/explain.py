@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fsm.client.admission import waits_for
+from fsm.client.draining import draining
 from fsm.client.reigns import Reign, outage_at, reigns
 from fsm.client.story import Answer, Changed, Denied, Life, Pending, Ran, Step, Story, Window
 from fsm.engine.due import come_until, coming, due_at, next_due, next_tick, ticking
@@ -61,7 +62,7 @@ def explain(journal: Journal, job: str, now: Moment, *, served: bool, window: Wi
         now.utc,
         answers,
         earlier,
-        _pending(state, now.utc, known, served=served),
+        _pending(state, now.utc, known, served=served, ending=served and draining(journal, now) is not None),
         _next(state, now.utc),
         known[-1] if served and known else None,
         lives.of(state.slot) if state.slot is not None else None,
@@ -178,7 +179,7 @@ def _told(entry: Entry, lives: _Lives, known: list[Reign], *, served: bool) -> A
     return Changed(entry.id, entry.at, entry.actor, words[type(body)])
 
 
-def _pending(state: JobState, now: Instant, known: list[Reign], *, served: bool) -> Pending | None:
+def _pending(state: JobState, now: Instant, known: list[Reign], *, served: bool, ending: bool) -> Pending | None:
     table = ticking(state)
     if table is None or state.accounted_to is None:
         return None
@@ -188,11 +189,15 @@ def _pending(state: JobState, now: Instant, known: list[Reign], *, served: bool)
     if not served:
         return Pending(span.count, span.first, span.last, outage=outage_at(known, span.last, served=False))
     return Pending(
-        span.count, span.first, span.last, same_as=_deferred(state), young=now - due_at(state, span.first) < UNDER_WAY
+        span.count,
+        span.first,
+        span.last,
+        same_as=_deferred(state, ending=ending),
+        young=now - due_at(state, span.first) < UNDER_WAY,
     )
 
 
-def _deferred(state: JobState) -> RefusalReason | None:
+def _deferred(state: JobState, *, ending: bool) -> RefusalReason | None:
     """The refusal that the scheduler keeps back because the last one says the same."""
     last = state.refusal
     if last is None or last.cause is Cause.MANUAL:
@@ -200,6 +205,8 @@ def _deferred(state: JobState) -> RefusalReason | None:
     if state.paused:
         return last.reason if last.reason is RefusalReason.PAUSED else None
     in_the_way = blocked(state)
+    if in_the_way is None and ending:
+        return last.reason if last.reason is RefusalReason.DRAINING else None
     if in_the_way is None or last.blocked_by is None:
         return None
     reason, run = in_the_way

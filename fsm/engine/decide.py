@@ -52,7 +52,7 @@ from fsm.model.entries import (
 from fsm.model.facts import Execution
 from fsm.model.job import Job
 from fsm.model.run import Run, run_id
-from fsm.model.states import Actor, Cause, Reason, State, Trigger
+from fsm.model.states import Actor, Cause, Reason, RefusalReason, State, Trigger
 from fsm.model.stream import JobState
 from fsm.planning.deadlines import reap_by, run_by, start_by
 from fsm.planning.overlap import blocked, blocker
@@ -153,9 +153,13 @@ def _request(asked: _Asked, command: Request) -> Decision:
     job = asked.job
     cause = Cause.MANUAL if command.retry_of is None else Cause.RETRY
     in_the_way = blocked(state)
+    refusal = None
     if in_the_way is not None:
         reason, run = in_the_way
         refusal = Refused(reason, cause, 1, now.utc, now.utc, blocker(run, now))
+    elif command.draining:
+        refusal = Refused(RefusalReason.DRAINING, cause, 1, now.utc, now.utc)
+    if refusal is not None:
         known = same_refusal(state, refusal, now.utc)
         return Decision(() if known else (asked.draft(refusal),), refusal=refusal)
     fire(None, Trigger.QUEUE)

@@ -29,6 +29,7 @@ from fsm.model.entries import (
     Released,
     SchedulerAlive,
     SchedulerDown,
+    SchedulerDraining,
     SchedulerSettings,
     SchedulerUp,
     Started,
@@ -325,6 +326,7 @@ _FOLDS: dict[type[object], Callable[[JobState, Record, Any], JobState]] = {
     SchedulerAlive: _scheduler,
     SchedulerDown: _scheduler,
     SchedulerSettings: _scheduler,
+    SchedulerDraining: _scheduler,
 }
 
 

@@ -47,12 +47,14 @@ class TakeNumbers:
 class Request:
     """A run, now: by hand, or, with `retry_of`, as attempt number `attempt` at what that run did not do.
 
-    `env`: variables for this run, before those of its job.
+    `env`: variables for this run, before those of its job. `draining`: the scheduler is about to end and starts nothing
+    more, so what nothing else is in the way of is refused all the same.
     """
 
     retry_of: int | None = None
     attempt: int = 1
     env: tuple[tuple[str, str], ...] = ()
+    draining: bool = False
 
 
 @frozen(slots=True)

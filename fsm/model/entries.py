@@ -190,6 +190,15 @@ class SchedulerSettings:
     groups: tuple[Group, ...] | None = None
 
 
+@frozen(slots=True)
+class SchedulerDraining:
+    """kind `scheduler`: it is still there, ends when nothing runs any more, `until` then at the latest, and starts
+    nothing until then."""
+
+    epoch: int
+    until: Deadline
+
+
 Body = (
     JobPut
     | JobPaused
@@ -206,6 +215,7 @@ Body = (
     | SchedulerAlive
     | SchedulerDown
     | SchedulerSettings
+    | SchedulerDraining
 )
 
 KIND_OF: dict[type[object], Kind] = {
@@ -224,6 +234,7 @@ KIND_OF: dict[type[object], Kind] = {
     SchedulerAlive: Kind.SCHEDULER,
     SchedulerDown: Kind.SCHEDULER,
     SchedulerSettings: Kind.SCHEDULER,
+    SchedulerDraining: Kind.SCHEDULER,
 }
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from fsm.errors import Conflict, StoreError
-from fsm.instants import Moment
-from fsm.model.entries import Body, Draft, NumbersTaken, SchedulerAlive, SchedulerDown, SchedulerUp
+from fsm.instants import Deadline, Moment
+from fsm.model.entries import Body, Draft, NumbersTaken, SchedulerAlive, SchedulerDown, SchedulerDraining, SchedulerUp
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.model.settings import Settings
 from fsm.model.states import Actor
@@ -43,6 +43,10 @@ class Presence:
     def alive(self, now: Moment) -> None:
         """It is still there."""
         self._append(SchedulerAlive(self.epoch), now)
+
+    def draining(self, now: Moment, until: Deadline) -> None:
+        """It is still there, starts nothing more, and ends by `until`."""
+        self._append(SchedulerDraining(self.epoch, until), now)
 
     def down(self, now: Moment, reason: str) -> None:
         """It ended in good order."""

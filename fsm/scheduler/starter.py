@@ -40,6 +40,7 @@ class Starter:
         self.pending: dict[str, Order] = {}
         self._line = Line()
         self._places = Places()
+        self._closed = False  # nothing is started any more
 
     def consider(self, job: str) -> None:
         """Bring what is waiting or being armed in line with the job's stream."""
@@ -52,7 +53,8 @@ class Starter:
             if holder is None or holder.arming is None or holder.arming.nonce != order.nonce:
                 self.launcher.disarm(order.nonce)
         self._keep_place(state)
-        if queued is None or state.slot is not None or job in self.pending or self.strangers.block(job):
+        unwanted = self._closed or queued is None or state.slot is not None
+        if queued is None or unwanted or job in self.pending or self.strangers.block(job):
             self._line.leave(job)
         elif not self._line.waits(job, queued.number):
             self._join(state, queued)
@@ -112,8 +114,14 @@ class Starter:
             self.launcher.disarm(order.nonce)
         self.consider(job)
 
+    @property
+    def idle(self) -> bool:
+        """Whether no slot is held and nothing is being armed."""
+        return not len(self._places)
+
     def abandon_all(self) -> None:
         """No further start will be journaled."""
+        self._closed = True
         for order in self.pending.values():
             self.launcher.disarm(order.nonce)
         abandoned = list(self.pending)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from fsm.client.orders import ARM_WITHIN
 from fsm.instants import format_duration, format_instant
 from fsm.model.job import REAP_MARGIN, SCHEDULER_STREAM
 from fsm.model.states import SlotState
 from fsm.planning.refusals import WRITE_EVERY
 from fsm.scheduler.core import SETTLE_WITHIN, SWEEP_EVERY
-from fsm.scheduler.starter import ARM_WITHIN
 from fsm.scheduler.watcher import SEARCH_AGAIN
 from fsm.testing.invariants.law import standing
 from fsm.testing.ledger import Story, Stream
