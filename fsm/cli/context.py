@@ -170,9 +170,13 @@ class Session:
             clock=self.clock,
             stopper=stopper,
             poke=self.poke,
-            numbers=None if self._given else lambda job: max(self.folder.run_numbers(job), default=0),
+            numbers=None if self._given else self.run_numbers,
             actor=actor or Actor.CLI,
         )
+
+    def run_numbers(self, job: str) -> int:
+        """The highest number of a run of this job that has left anything in the data folder; 0 where none has."""
+        return 0 if self._given else max(self.folder.run_numbers(job), default=0)
 
     def poke(self) -> None:
         """Let a scheduler that is up look at the journal now. Without one, nothing happens."""

@@ -9,6 +9,7 @@ from fsm.cli.tables import plain
 from fsm.cli.times import local, span, stamp
 from fsm.cli.words import signal_name
 from fsm.model.entries import (
+    IMPORTED_BOOT,
     Checkpoint,
     Ended,
     Entry,
@@ -49,16 +50,22 @@ def _numbers(body: NumbersTaken, _: str) -> str:
 
 def _queued(body: Queued, _: str) -> str:
     for_ = f" for {stamp(body.scheduled_for)}" if body.scheduled_for is not None else ""
+    if body.origin is not None:
+        origin = body.origin
+        return f"imported from {origin.system}, where it began {stamp(origin.at)} (its id there: {origin.id})"
     again = f", attempt {body.attempt}" if body.attempt > 1 else ""
     return f"queued ({body.cause}){for_}{again}, to start by {stamp(body.start_by.utc)}"
 
 
 def _started(body: Started, _: str) -> str:
+    if body.arming.boot_id == IMPORTED_BOOT:
+        return f"started there; over {stamp(body.run_by.utc)}"
     return f"started by arming {body.arming.nonce} (pid {body.arming.pid}), to run until {stamp(body.run_by.utc)}"
 
 
 def _ended(body: Ended, _: str) -> str:
-    parts = [f"{body.trigger} ({body.reason})"]
+    more = f": {body.error_class}" if body.error_class is not None else ""
+    parts = [f"{body.trigger} ({body.reason}{more})"]
     if body.exit_code is not None:
         parts.append(f"exit {body.exit_code}")
     if body.signal is not None:

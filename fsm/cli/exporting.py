@@ -28,20 +28,22 @@ PARQUET_GROUP = 10_000
 
 @frozen(slots=True)
 class Columns:
-    """The columns of an export in their order, and which of them are instants and integers (the others are text)."""
+    """The columns of an export in their order, and which are instants, integers and truth values; the rest is text."""
 
     names: tuple[str, ...]
     instants: frozenset[str]
     integers: frozenset[str]
+    flags: frozenset[str] = frozenset()
 
 
 RUNS = Columns(
     (
         *("id", "job", "number", "state", "reason", "cause", "scheduled_for", "queued_at", "started_at", "ended_at"),
-        *("deadline", "exit_code", "signal", "error", "attempt", "retry_of", "session_key", "slot"),
+        *("deadline", "exit_code", "signal", "error", "agent", "attempt", "retry_of", "forced", "session_key", "slot"),
     ),
     frozenset({"scheduled_for", "queued_at", "started_at", "ended_at", "deadline"}),
     frozenset({"number", "exit_code", "signal", "attempt"}),
+    frozenset({"forced"}),
 )
 ENTRIES = Columns(
     (
@@ -85,6 +87,20 @@ def entry_objects(entries: Iterable[Entry]) -> Iterator[Row]:
     return map(entry_to_dict, entries)
 
 
+def _cell(value: object) -> object:
+    """What a column can hold: an object (an agent's evidence) stands as its JSON text."""
+    if not isinstance(value, dict):
+        return value
+    import orjson
+
+    return orjson.dumps(value).decode()
+
+
+def _text(value: object) -> object:
+    """The same where every column is text: what is true or false stands as in JSON."""
+    return str(value).lower() if isinstance(value, bool) else _cell(value)
+
+
 class Sink(Protocol):
     """Takes rows in batches."""
 
@@ -114,13 +130,13 @@ class Csv:
 
     def __init__(self, file: IO[bytes], columns: Columns) -> None:
         self._file, self._columns = file, columns
-        self.write([dict(zip(columns.names, columns.names, strict=True))])
+        file.write(",".join(columns.names).encode() + b"\n")
 
     def write(self, rows: Sequence[Row]) -> None:
         """The next rows."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerows([row[name] for name in self._columns.names] for row in rows)
+        writer.writerows([_text(row[name]) for name in self._columns.names] for row in rows)
         self._file.write(text.getvalue().encode())
 
     def close(self) -> None:
@@ -161,6 +177,8 @@ class Parquet:
     def _type(self, name: str) -> Any:
         if name in self._columns.instants:
             return self._pyarrow.timestamp("us", tz="UTC")
+        if name in self._columns.flags:
+            return self._pyarrow.bool_()
         return self._pyarrow.int64() if name in self._columns.integers else self._pyarrow.string()
 
     def write(self, rows: Sequence[Row]) -> None:
@@ -168,8 +186,8 @@ class Parquet:
         from datetime import datetime
 
         def value(row: Row, name: str) -> object:
-            found = row[name]
-            return datetime.fromisoformat(found) if found is not None and name in self._columns.instants else found
+            found = _cell(row[name])
+            return datetime.fromisoformat(str(found)) if found is not None and name in self._columns.instants else found
 
         columns = {name: [value(row, name) for row in rows] for name in self._columns.names}
         self._writer.write_table(self._pyarrow.table(columns, schema=self._schema))

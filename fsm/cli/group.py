@@ -42,6 +42,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "logs": ("logs", "What a run has printed."),
         "cancel": ("cancel", "End a run and its processes, with or without a scheduler."),
     },
+    "From elsewhere": {
+        "import": ("imports", "Bring in the jobs and history of OpenClaw, or the jobs of a crontab."),
+        "rescue": ("rescue", "Free an OpenClaw gateway that is stuck, or whose session store grew too large."),
+    },
     "Evidence": {
         "explain": ("explain", "Why a job ran, or did not, tick by tick."),
         "events": ("events", "What happened to runs, as lifecycle events, from any point on."),

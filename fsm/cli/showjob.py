@@ -9,7 +9,8 @@ from fsm.cli.commands.runs import run_columns, run_row
 from fsm.cli.context import Session
 from fsm.cli.due import finished
 from fsm.cli.duetimes import Coming, due_times
-from fsm.cli.runjson import instant, run_json
+from fsm.cli.policywords import breaker_phrase, catch_up_phrase, overlap_phrase, past_sentence, retry_phrase
+from fsm.cli.runjson import instant, past_json, run_json
 from fsm.cli.times import relative, stamp
 from fsm.cli.words import command_line, facts_text, run_sentence
 from fsm.codec.jobs import job_to_dict
@@ -38,7 +39,7 @@ def show_job(session: Session, state: JobState) -> None:
     newest = session.journal.runs(RunQuery(state.job, limit=COUNTED))
     ticks = due_times(state, job, now, 3) if job.enabled else []
     if session.as_json:
-        session.output.document(_json(state, job, newest, ticks))
+        session.output.document(_json(state, job, newest, ticks, now))
         return
     session.output.text(facts_text(_facts(state, job, ticks, now)))
     if newest:
@@ -55,7 +56,7 @@ def _definition(job: Job) -> dict[str, object]:
     return job_to_dict(job, whole=True) | {"env": {name: masked(name, text) for name, text in job.env}}
 
 
-def _json(state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Coming]) -> dict[str, object]:
+def _json(state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Coming], now: Instant) -> dict[str, object]:
     return {
         "name": state.job,
         "definition": _definition(job),
@@ -70,6 +71,8 @@ def _json(state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Comi
         "states_of_newest": len(newest),
         "slot_held_by": None if state.slot is None else run_id(state.job, state.slot),
         "open_run": run_json(state.open_runs[0]) if state.open_runs else None,
+        "waiting": [run.id for run in state.open_runs if run.state == "queued"],
+        **past_json(state, now),
         "last_runs": [run_json(run) for run in newest[:LAST_RUNS]],
     }
 
@@ -84,12 +87,17 @@ def _facts(state: JobState, job: Job, ticks: Sequence[Coming], now: Instant) -> 
     holder = state.holder
     if holder is not None and holder.state.terminal:
         facts.append(("Slot", f"held by {holder.id}, which has ended: something of it may still be alive"))
+    past = past_sentence(state, now)
+    if past is not None:
+        facts.append(("Failures", past))
     grace = f", then TERM, and KILL after {format_duration(job.grace_us)}"
     facts += [
         ("Timeout", format_duration(job.timeout_us) + grace),
         ("Start within", format_duration(job.start_within_us)),
-        ("Overlap", str(job.overlap)),
-        ("Catch up", f"{job.catch_up}, within {format_duration(job.catch_up_within_us)}"),
+        ("Overlap", overlap_phrase(job)),
+        ("Catch up", catch_up_phrase(job)),
+        ("Retry", retry_phrase(job)),
+        ("Breaker", breaker_phrase(job)),
         *(
             [("Expected", f"to succeed within {format_duration(job.expect_success_within_us)}")]
             if job.expect_success_within_us is not None

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from attrs import frozen
 
 from fsm.cli.again import again
+from fsm.cli.policywords import past_sentence
 from fsm.cli.times import relative, span, stamp
 from fsm.cli.words import quoted
 from fsm.client.admission import Waits
 from fsm.client.story import Denied, Ran, Story
-from fsm.model.states import Reason, RefusalReason, State
+from fsm.model.run import run_id
+from fsm.model.states import Cause, Reason, RefusalReason, State
+from fsm.planning.restraint import pending_retry, restraint
 
 Wrap = Callable[[str, str, str], list[str]]
 
@@ -54,7 +57,8 @@ def now_text(story: Story, unrecorded: str | None = None) -> str:
         since = span(now - waiting.queued_at)
         text = f"{waiting.id} has waited{why} for {since}; it waits until {stamp(waiting.start_by.utc)} at the latest."
         return f"{text} {waits_text(story.waits)}".rstrip() if story.reign is not None else text
-    return "no run is open, and the slot is free."
+    past = past_sentence(story.state, now)
+    return "no run is open, and the slot is free" + (f"; failures: {past}." if past is not None else ".")
 
 
 MOST_HOLDERS = 5
@@ -83,6 +87,10 @@ def next_text(story: Story) -> str:
     if story.next_due is None:
         return "nothing; no time of its schedule is left."
     when = f"{stamp(story.next_due)} ({relative(story.next_due, story.now)})"
+    retry = pending_retry(story.state, story.now)
+    if retry is not None and not story.state.paused and retry[1] <= story.next_due:
+        soon = f"{stamp(retry[1])} ({relative(retry[1], story.now)})"
+        return f"attempt {retry[0].attempt} of run {retry[0].of} {soon}, then {when}."
     if story.state.paused:
         return f"{when}, which will be refused: the job is paused."
     if story.reign is None:
@@ -136,11 +144,18 @@ def _after_the_last(story: Story) -> Iterator[Mend]:
     not_made = (RefusalReason.MISSED, RefusalReason.DRAINING)
     if isinstance(last, Denied) and last.body.reason in not_made and story.holder is None:
         yield Mend(f"cronfsm run {quoted(name)}", "make up for it now")
+    yield from _ease(story)
+    if isinstance(last, Denied) and last.body.reason is RefusalReason.QUEUE_FULL:
+        yield Mend(_redefine(story), "with a larger queue_limit, or fewer times, if its runs take longer than that")
     if not isinstance(last, Ran):
         return
     run = last.life.run
+    if run.cause is Cause.IMPORTED:
+        return  # it ran elsewhere; nothing of it lies here
     if run.reason in (Reason.EXIT_CODE, Reason.SIGNAL, Reason.ERROR, Reason.NO_RESULT):
         yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)
+    elif run.reason is Reason.REFUSED:
+        yield Mend(_redefine(story), "with another message: asked in the same words it is declined again")
     elif run.reason is Reason.RUN_TIMEOUT:
         yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)
         yield Mend(_redefine(story), "with a longer timeout, if it needs more time")
@@ -158,6 +173,20 @@ def _after_the_last(story: Story) -> Iterator[Mend]:
             f"cronfsm show {quoted(run.id)}",
             "see all that is known of it; whether its work was done, only you can tell",
         )
+
+
+def _ease(story: Story) -> Iterator[Mend]:
+    """What helps a job that is held back after failures."""
+    state, name = story.state, story.state.job
+    held = restraint(state, story.now)
+    retry = pending_retry(state, story.now)
+    if held is not None:
+        yield Mend(f"cronfsm logs {quoted(run_id(name, held.blocked_by.number))}", "see why it failed")
+        yield Mend(f"cronfsm run {quoted(name)} --force", "try it now; a success ends the wait")
+        yield Mend(_redefine(story), "with what was wrong put right: a changed job begins anew")
+    elif retry is not None:
+        yield Mend(f"cronfsm logs {quoted(run_id(name, retry[0].of))}", "see why it failed")
+        yield Mend(f"cronfsm run {quoted(name)}", "try again now, in place of the retry")
 
 
 def _redefine(story: Story) -> str:

@@ -134,24 +134,27 @@ class Engine(Decider):
             self._do(name, TakeNumbers(taken))
         return name
 
-    def request(self, name: str, *, env: Mapping[str, str] | None = None) -> Run | Refused:
+    def request(self, name: str, *, env: Mapping[str, str] | None = None, force: bool = False) -> Run | Refused:
         """Ask for a run now: the queued run, or a refusal with its reason.
 
-        `env`: variables for this run, before those of its job. Raises `UnknownJob`, `BadValue` for variables that
-        cannot be, or look like secrets.
+        `env`: variables for this run, before those of its job. `force` passes the breaker and the budget of a job that
+        keeps failing; a run in the way it does not. Raises `UnknownJob`, `BadValue` for variables that cannot be, or
+        look like secrets.
         """
-        return self._request(name, Request(env=checked_env(env or {})))
+        return self._request(name, Request(force, env=checked_env(env or {})))
 
-    def retry(self, run: Run | str) -> Run | Refused:
+    def retry(self, run: Run | str, *, force: bool = False) -> Run | Refused:
         """A new run in the place of one that did not succeed, with the variables that were asked for with that one.
 
-        Raises `NothingToRetry` where it has not ended, or succeeded; `UnknownRun`, `UnknownJob`.
+        `force` as for `request`. Raises `NothingToRetry` where it has not ended, or succeeded; `UnknownRun`,
+        `UnknownJob`.
         """
         job, number = self._of(run)
         old = self._get(job, number)
         if not old.state.terminal or old.state is State.SUCCEEDED:
             raise NothingToRetry(old.id, old.state)
-        return self._request(job, Request(old.number, old.attempt + 1, asked_env(self.journal, old)))
+        env = asked_env(self.journal, old)
+        return self._request(job, Request(force, retry_of=old.number, attempt=old.attempt + 1, env=env))
 
     def _request(self, name: str, request: Request) -> Run | Refused:
         # If a scheduler begins to drain right after this look, the run waits for the next one.
@@ -232,13 +235,14 @@ class Engine(Decider):
         take_verdict(self.journal, self.clock, self.poke, self._stopper, run)
 
     @contextmanager
-    def run(self, name: str) -> Iterator[Run]:
+    def run(self, name: str, *, force: bool = False) -> Iterator[Run]:
         """A run of work that is done in this block: succeeded at its end, failed(error) by an exception.
 
-        Raises `RunRefused` where another run of the job is in the way, `UnknownJob`. If the run is ended by somebody
+        Raises `RunRefused` where another run of the job is in the way, whatever its `overlap` (a block cannot wait), or
+        it is held back after failures (`force` passes that); `UnknownJob`. If the run is ended by somebody
         else meanwhile, its verdict stays, and its slot is freed at the end of the block.
         """
-        run = self._begin(self._numbered(name))
+        run = self._begin(self._numbered(name), Request(force, at_once=True))
         try:
             yield run
         except BaseException as error:
@@ -246,14 +250,14 @@ class Engine(Decider):
             raise
         self._finish(run, Ended(Trigger.SUCCEED, Reason.COMPLETED, self._now()))
 
-    def _begin(self, name: str) -> Run:
+    def _begin(self, name: str, request: Request) -> Run:
         """Queue and start in one transaction, so that no scheduler starts it in between."""
         arming = self._in_process()
         for _ in range(MAX_TRIES):
             first = self.journal.state(name)
-            asked = self.decide(first, Request())
+            asked = self.decide(first, request)
             if asked.refusal is not None:
-                self.request(name)  # journals the refusal as any other
+                self._request(name, request)  # journals the refusal as any other
                 raise RunRefused(name, asked.refusal)
             queued = evolve(first, asked.drafts[-1])
             started = self.decide(queued, Start(queued.last_number, arming))

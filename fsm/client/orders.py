@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fsm.agents.commandline import command_line, environment
 from fsm.instants import SECOND, Deadline, Duration, Moment
 from fsm.model.entries import Queued
 from fsm.model.facts import Order
@@ -19,6 +20,7 @@ _ASKED = frozenset({Cause.MANUAL, Cause.RETRY})
 
 def order_of(journal: Journal, run: Run, job: Job, nonce: str, now: Moment) -> Order:
     """The order for `run`; `job` is the definition that it was queued with."""
+    agent = job.agent
     return Order(
         run.job,
         run.number,
@@ -26,9 +28,9 @@ def order_of(journal: Journal, run: Run, job: Job, nonce: str, now: Moment) -> O
         run.attempt,
         run.scheduled_for,
         run.session_key,
-        job.command,
+        job.command if agent is None else command_line(agent, run.session_key, nonce),
         job.shell,
-        _env(journal, run, job),
+        _env(journal, run, job) + (() if agent is None else environment(agent)),
         job.cwd,
         job.grace_us,
         job.output_limit,
@@ -36,6 +38,7 @@ def order_of(journal: Journal, run: Run, job: Job, nonce: str, now: Moment) -> O
         job.idle_timeout_us,
         job.leftovers is Leftovers.KEEP,
         job.env_file,
+        None if agent is None else agent.kind,
     )
 
 
@@ -46,9 +49,16 @@ def _env(journal: Journal, run: Run, job: Job) -> tuple[tuple[str, str], ...]:
 
 
 def asked_env(journal: Journal, run: Run) -> tuple[tuple[str, str], ...]:
-    """The variables that a run was asked for with. They stand in its first entry, which is there while it is open; of
-    a run whose entries are pruned, none are known."""
-    first = next(iter(journal.entries(job=run.job, run=run.number, limit=1)), None)
-    if first is None or not isinstance(first.body, Queued) or first.body.env is None:
-        return ()
-    return tuple((variable.name, variable.text) for variable in first.body.env)
+    """The variables that a run was asked for with; a planned retry has those of the run that it repeats.
+
+    They stand in its first entry, which is there while it is open; of a run whose entries are pruned, none are known.
+    """
+    number: int | None = run.number
+    for _ in range(run.attempt):  # each retry has one attempt less before it
+        first = next(iter(journal.entries(job=run.job, run=number, limit=1)), None) if number is not None else None
+        if first is None or not isinstance(first.body, Queued):
+            return ()
+        if first.body.env is not None or first.body.cause is not Cause.RETRY:
+            return tuple((variable.name, variable.text) for variable in first.body.env or ())
+        number = first.body.retry_of
+    return ()

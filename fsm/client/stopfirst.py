@@ -70,7 +70,7 @@ def append_found(
     """Append what was found of a run, each command on the word of whoever it comes from. What somebody else has
     written since is left out."""
     for command in commands:
-        if still_wanted(journal.state(job), command):
+        if still_wanted(journal.state(job), command, clock.now().utc):
             with suppress(IllegalTransition, UnknownRun):
                 Decider(journal, clock, poke, _actor(command)).do_all([(job, [command])])
 

@@ -18,7 +18,7 @@ from fsm.model.settings import MAX_GROUPS, MAX_RUNNING, Group
 
 __all__ = ["DEFAULT_KEYS", "JobsFile", "make_job", "read_jobs"]
 
-DEFAULT_KEYS = tuple(key for key in KEYS if key not in ("name", "schedule", "command", "shell", "enabled"))
+DEFAULT_KEYS = tuple(key for key in KEYS if key not in ("name", "schedule", "command", "shell", "agent", "enabled"))
 """What `[defaults]` may hold: all that does not say what a single job runs, when, and whether at all."""
 
 _FILE_KEYS = ("scheduler", "groups", "defaults", "jobs")

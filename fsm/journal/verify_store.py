@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
-from fsm.engine.due import next_due
+from fsm.engine.due import wanted_at
 from fsm.engine.evolve import run_after
 from fsm.errors import IllegalEntry, JournalUnusable, UnknownJob
 from fsm.journal.verify import Checker, Stream, Violation, fold, verify_entries
@@ -109,7 +109,7 @@ def _compare_fold(journal: Journal, job: str, stream: Stream) -> Iterator[Violat
         return
     if kept != stream.state:
         yield _of_projection(job, stream.seq, "the fold in it is not that of the entries")
-    elif dict(journal.due_times([job])).get(job) != next_due(stream.state):
+    elif dict(journal.due_times([job])).get(job) != wanted_at(stream.state):
         yield _of_projection(job, stream.seq, "the next due time in it is not that of the fold")
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from fsm.instants import Deadline, Duration, Instant
+from fsm.model.agent import AgentEvidence
 from fsm.model.job import Job
 from fsm.model.run import Arming
 from fsm.model.settings import Group
-from fsm.model.states import Actor, Cause, Evidence, Kind, Reason, RefusalReason, State, Trigger
+from fsm.model.states import Actor, Cause, ErrorClass, Evidence, Kind, Reason, RefusalReason, State, Trigger
 from fsm.model.texts import storable
 from fsm.model.values import value
 
@@ -52,6 +53,20 @@ class NumbersTaken:
     up_to: int
 
 
+IMPORTED_BOOT = "imported"
+"""The boot id of the times of an imported run: they belong to no boot of this machine, and only their UTC says
+anything."""
+
+
+@frozen(slots=True)
+class Origin:
+    """Where an imported run comes from: the scheduler, its own id of the run, and when the run began there."""
+
+    system: str
+    id: str
+    at: Instant
+
+
 @frozen(slots=True)
 class Variable:
     """A variable of the environment."""
@@ -62,7 +77,11 @@ class Variable:
 
 @frozen(slots=True)
 class Queued:
-    """kind `transition`, trigger `queue`: a run exists from here on."""
+    """kind `transition`, trigger `queue`: a run exists from here on.
+
+    A retry names the run that it repeats (`retry_of`) and answers no tick, though it carries the scheduled time of that
+    run. `forced`: asked for by hand, past breaker and budget. `origin`: of an imported run, and of no other.
+    """
 
     cause: Cause
     version: int
@@ -71,6 +90,8 @@ class Queued:
     attempt: int = 1
     retry_of: int | None = None
     env: tuple[Variable, ...] | None = None  # asked for with this run, beside the job's; None: none was
+    forced: bool = False
+    origin: Origin | None = None
 
 
 @frozen(slots=True)
@@ -87,7 +108,8 @@ class Ended:
     """kind `transition`, a terminal trigger: the verdict, and what it stands on.
 
     `ended_at` is when it happened (the exit, the deadline), which may be long before the entry's `at`.
-    `started_at` is when the command was really executed, where a report says so.
+    `started_at` is when the command was really executed, where a report says so. `agent` is what the output of an
+    agent said.
     """
 
     trigger: Trigger
@@ -97,6 +119,12 @@ class Ended:
     signal: int | None = None
     error: str | None = field(default=None, converter=storable)  # else no journal would take the verdict
     started_at: Instant | None = None
+    agent: AgentEvidence | None = None
+
+    @property
+    def error_class(self) -> ErrorClass | None:
+        """Of an agent's turn that failed by an error: by it a policy may retry, wait or give up."""
+        return None if self.agent is None else self.agent.error_class
 
 
 @frozen(slots=True)

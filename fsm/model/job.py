@@ -11,11 +11,13 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TypeVar
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field, fields, frozen
 from attrs.converters import optional
 
 from fsm.errors import BadValue
 from fsm.instants import DAY, HOUR, MINUTE, SECOND, Duration, parse_duration
+from fsm.model.agent import Agent
+from fsm.model.policies import Breaker, Retry, read_breaker, read_retry
 from fsm.model.sizes import parse_size
 
 SCHEDULER_STREAM = "@scheduler"
@@ -28,14 +30,17 @@ MAX_NAME_BYTES = 100  # a name is also the name of a folder, which file systems 
 class Overlap(StrEnum):
     """What a tick does while a run of its job is open. Nothing ever allows two at once."""
 
-    SKIP = "skip"
+    SKIP = "skip"  # it is refused
+    QUEUE = "queue"  # it waits, up to `queue_limit` of them
+    REPLACE = "replace"  # the run that is running is ended first, then it takes its slot
 
 
 class CatchUp(StrEnum):
     """What becomes of ticks that came while nobody was there to answer them."""
 
     SKIP = "skip"
-    ONCE = "once"
+    ONCE = "once"  # the newest of them makes a run
+    ALL = "all"  # the newest `catch_up_limit` of them do, oldest first
 
 
 class Leftovers(StrEnum):
@@ -90,6 +95,20 @@ def _words(value: object) -> tuple[str, ...] | None:
     if any("\0" in w for w in words):
         raise BadValue("a command may hold no NUL character")
     return words
+
+
+def _agent(value: object) -> Agent | None:
+    if value is None or isinstance(value, Agent):
+        return value
+    if not isinstance(value, Mapping):
+        raise BadValue(f'{value!r} is not a table (say {{ kind = "claude", message = "Summarise …" }})')
+    known = [field.name for field in fields(Agent)]
+    unknown = [key for key in value if key not in known]
+    if unknown:
+        raise BadValue(f'an agent has no key "{unknown[0]}" (it has {", ".join(known)})')
+    if "kind" not in value:
+        raise BadValue('an agent needs its kind (say kind = "claude")')
+    return Agent(**value)
 
 
 def _pairs(value: object) -> tuple[tuple[str, str], ...]:
@@ -177,6 +196,16 @@ def _one_of(words: type[_Word], value: object) -> _Word:
     raise BadValue(f"{shown} is not one of: {', '.join(words)}")
 
 
+MAX_WAITING = 1_000
+"""Runs of one job that may wait at once: each is a live run of the fold, a kilobyte of memory."""
+
+
+def _waiting(_: object, attribute: Attribute[int], value: object) -> None:
+    if type(value) is not int or not 1 <= value <= MAX_WAITING:
+        shown = f'"{value}"' if isinstance(value, str) else str(value).lower()
+        raise BadValue(f"{shown} is not a number of runs (say 3; from 1 to {MAX_WAITING})")
+
+
 def _overlap(value: object) -> Overlap:
     return _one_of(Overlap, value)
 
@@ -238,7 +267,7 @@ class Job:
     >>> Job(name="backup", schedule="0 3 * * *", command=["restic", "backup"], timeout="30m").timeout_us
     1800000000
 
-    Raises `BadValue` for a value it cannot have. `command` and `shell` may both be left out where the work is
+    Raises `BadValue` for a value it cannot have. `command`, `shell` and `agent` may all be left out where the work is
     done in process (`fsm.Engine`, `fsm.testing`); a scheduler that would have to start such a job fails its
     run.
     """
@@ -247,6 +276,7 @@ class Job:
     schedule: str | None = field(default=None, validator=_text_or_none, kw_only=True)
     command: tuple[str, ...] | None = field(default=None, converter=_words, kw_only=True)
     shell: str | None = field(default=None, validator=_text_or_none, kw_only=True)
+    agent: Agent | None = field(default=None, converter=_agent, kw_only=True)
     timezone: str = field(default="UTC", validator=_text, kw_only=True)
     timeout_us: Duration = field(
         default=DAY, alias="timeout", converter=parse_duration, validator=_positive, kw_only=True
@@ -291,10 +321,14 @@ class Job:
             kw_only=True,
         )
     )
+    queue_limit: int = field(default=1, validator=_waiting, kw_only=True)
+    catch_up_limit: int = field(default=10, validator=_waiting, kw_only=True)
+    retry: Retry | None = field(default=None, converter=read_retry, kw_only=True)
+    breaker: Breaker | None = field(default=None, converter=read_breaker, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        if self.command is not None and self.shell is not None:
-            raise BadValue("command and shell exclude each other")
+        if sum(what is not None for what in (self.command, self.shell, self.agent)) > 1:
+            raise BadValue("command, shell and agent exclude each other")
 
 
 REAP_MARGIN = MINUTE

@@ -117,6 +117,10 @@ class Line:
             self._served.clear()
         return called
 
+    def has_turn(self, places: Places, settings: Settings) -> bool:
+        """Whether somebody in line finds room."""
+        return len(places) < settings.max_running and bool(self._heads(places, settings))
+
     def _heads(self, places: Places, settings: Settings) -> list[tuple[_Waiting, str | None]]:
         """The first of each group that has room, as a heap. No two are alike up to their groups: a job stands once."""
         heads = []

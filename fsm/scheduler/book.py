@@ -199,7 +199,7 @@ class Book:
         folds: dict[str, JobState] = {}
         for intent in intents:
             state = folds.get(intent.job) or self.state(intent.job)
-            if not still_wanted(state, intent.command):
+            if not still_wanted(state, intent.command, now.utc):
                 continue
             command = intent.command
             if isinstance(command, Ticks):

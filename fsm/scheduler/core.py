@@ -9,12 +9,13 @@ from attrs import frozen
 from fsm.engine.due import tick_after
 from fsm.errors import Fenced, StoreError
 from fsm.instants import MINUTE, SECOND, Deadline, Duration, Instant, Moment
-from fsm.model.commands import Go, QueueTimeout, Start, Ticks
+from fsm.model.commands import Go, QueueTimeout, Start, Ticks, TryAgain
 from fsm.model.facts import Armed, ArmFailed, Changed, Fact
 from fsm.model.settings import Settings
 from fsm.model.states import Actor, State
 from fsm.model.stream import JobState
 from fsm.planning.refusals import WRITE_EVERY
+from fsm.planning.restraint import restraint, retry_at, retry_due
 from fsm.ports import Clock, Journal, Launcher, Publisher
 from fsm.scheduler.alarms import Alarms
 from fsm.scheduler.book import Book, Foreign, Intent
@@ -74,6 +75,8 @@ class Scheduler:
         self._retry_at: int | None = None
         self._alive_at = self._sweep_at = 0
         self._settle_by: int | None = None
+        self._waiting: set[str] = set()  # jobs with a failure that they remember: they may wait by the wall clock
+        self._last_utc = Instant(0)
 
     def begin(self) -> None:
         """A new epoch; every open run and every held slot is held against its evidence; due times are read."""
@@ -95,6 +98,7 @@ class Scheduler:
     def turn(self) -> Wake:
         """Answer everything that has happened or come due, durably; then do what follows from it."""
         now = self.clock.now()
+        self._notice_the_wall_clock(now)
         self._follow_foreign(self.book.read_foreign(), now)
         intents = [*self._held(now), *self._from_facts(self.launcher.facts()), *self._from_clocks(now)]
         self._again = []
@@ -187,8 +191,10 @@ class Scheduler:
             if not any(intent.job == job for intent in intents):
                 self._set_deadline(job, now)
         if self._recovered(now):
-            ending = self._drain.until is not None
-            intents += [Intent(job, Ticks(draining=ending)) for job in self._due.pop(now.utc)]
+            for job in self._due.pop(now.utc):
+                if retry_due(self.book.state(job), now.utc) is not None:
+                    intents.append(Intent(job, TryAgain()))  # before the ticks that it holds off
+                intents.append(Intent(job, Ticks(draining=self.draining)))
         return intents
 
     def _recovered(self, now: Moment) -> bool:
@@ -207,12 +213,13 @@ class Scheduler:
     def _follow(self, job: str, now: Moment) -> None:
         """Bring alarms, armings and watches in line with a stream that moved."""
         state = self.book.state(job)
-        self._set_due(state)
+        self._set_due(state, now)
         self.starter.consider(job)
         self.watcher.consider(job)
+        self._again += [intent for intent in self.watcher.replace(job) if intent not in self._again]
         self._set_deadline(job, now)
 
-    def _set_due(self, state: JobState) -> None:
+    def _set_due(self, state: JobState, now: Moment) -> None:
         deferred = self.book.deferred.get(state.job)
         after = deferred.until if deferred is not None else state.accounted_to
         found = None if after is None else tick_after(state, after)
@@ -220,7 +227,27 @@ class Scheduler:
         if deferred is not None and state.refused_at is not None:
             write_by = Instant(state.refused_at + WRITE_EVERY)  # also where no further tick comes by then
             due = write_by if due is None else min(due, write_by)
+        if state.past is not None:
+            times = [at for at in (due, retry_at(state, now.utc), self._eased(state, now)) if at is not None]
+            due = min(times, default=None)
+            self._waiting.add(state.job)
+        else:
+            self._waiting.discard(state.job)
         self._due.set(state.job, due)
+
+    def _eased(self, state: JobState, now: Moment) -> Instant | None:
+        """When breaker and budget let go of what waits in the queue, if they hold any of it."""
+        if all(run.state is not State.QUEUED for run in state.runs):
+            return None
+        found = restraint(state, now.utc)
+        return None if found is None else found.until
+
+    def _notice_the_wall_clock(self, now: Moment) -> None:
+        """One that was set back ends the waits that began later than it says now (`fsm.planning.restraint`)."""
+        if now.utc < self._last_utc:
+            for job in sorted(self._waiting):
+                self._follow(job, now)
+        self._last_utc = now.utc
 
     def _set_deadline(self, job: str, now: Moment) -> None:
         times = [now.boot + run.start_by.left(now) for run in self.book.state(job).runs if run.state is State.QUEUED]
@@ -253,7 +280,8 @@ class Scheduler:
 
     def _wake(self, now: Moment) -> Wake:
         boots = [self._sweep_at]
-        boots += [at for at in (self._deadlines.next(), self.strangers.alarm()) if at is not None]
+        alarms = (self._deadlines.next(), self.strangers.alarm(), self.starter.alarm())
+        boots += [at for at in alarms if at is not None]
         if self._retry_at is not None:
             boots.append(self._retry_at)
         else:

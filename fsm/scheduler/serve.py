@@ -128,7 +128,7 @@ class Server:
         jobs = read_jobs_file(self._jobs_file) if self._jobs_file is not None else None
         clock = SystemClock()
         self._folder.create()
-        ended = take_over(self._folder) if self._takeover else None
+        ended = take_over(self._folder, self._say_to) if self._takeover else None
         lock = SchedulerLock(self._folder, clock.now())
         voice: Courier[str] = Courier(self._say_to, "cronfsm-voice")
         self._say = voice.put

@@ -16,9 +16,11 @@ from fsm.instants import Moment
 from fsm.model.commands import FailStart, Start
 from fsm.model.facts import Armed, ArmFailed, Order
 from fsm.model.run import Run
-from fsm.model.states import State
+from fsm.model.states import Cause, State
 from fsm.model.stream import JobState
 from fsm.planning.admission import Line, Places
+from fsm.planning.pacing import pause
+from fsm.planning.restraint import held_back
 from fsm.ports import Launcher
 from fsm.scheduler.book import Book, Intent
 from fsm.scheduler.strangers import Strangers
@@ -41,11 +43,15 @@ class Starter:
         self._line = Line()
         self._places = Places()
         self._closed = False  # nothing is started any more
+        self._late_line = Line()  # of runs that catch up missed ticks: behind all others, one after the other
+        self._late_at = 0  # the boot time at which the next of these may start
 
     def consider(self, job: str) -> None:
         """Bring what is waiting or being armed in line with the job's stream."""
         state = self.book.state(job)
         queued = next((run for run in state.runs if run.state is State.QUEUED), None)
+        if queued is not None and state.past is not None and held_back(state, queued, self._clock().utc) is not None:
+            queued = None  # it waits for breaker or budget; the scheduler's alarm has it considered again
         order = self.pending.get(job)
         if order is not None and (queued is None or queued.number != order.number):
             del self.pending[job]
@@ -56,8 +62,13 @@ class Starter:
         unwanted = self._closed or queued is None or state.slot is not None
         if queued is None or unwanted or job in self.pending or self.strangers.block(job):
             self._line.leave(job)
-        elif not self._line.waits(job, queued.number):
-            self._join(state, queued)
+            self._late_line.leave(job)
+        else:
+            lines = (self._line, self._late_line)
+            line, other = reversed(lines) if queued.cause is Cause.CATCH_UP else lines
+            other.leave(job)
+            if not line.waits(job, queued.number):
+                self._join(line, state, queued)
 
     def _keep_place(self, state: JobState) -> None:
         """A held slot and an arming under way have a place, in the group that the run's own definition names."""
@@ -69,17 +80,28 @@ class Starter:
         elif state.job not in self.pending:
             self._places.free(state.job)
 
-    def _join(self, state: JobState, run: Run) -> None:
+    def _join(self, line: Line, state: JobState, run: Run) -> None:
         definition, now = self.book.definition(state, run.version), self._clock()
         waited = max(0, now.utc - run.queued_at)
-        self._line.join(run.job, run.number, now.boot - waited, priority=definition.priority, group=definition.group)
+        line.join(run.job, run.number, now.boot - waited, priority=definition.priority, group=definition.group)
 
     def admit(self, now: Moment) -> None:
         """Arm as many of the waiting as there is room for."""
-        for job, number in self._line.call(self._places, self.book.settings, now.boot):
+        settings = self.book.settings
+        called = self._line.call(self._places, settings, now.boot)
+        if now.boot >= self._late_at:
+            late = self._late_line.call(self._places, settings, now.boot, most=1)
+            if late:
+                self._late_at = now.boot + pause(len(self._late_line))
+            called += late
+        for job, number in called:
             run = self.book.state(job).run(number)
             assert run is not None  # whoever stands in line is open: `consider` has looked since the stream moved
             self._arm(run, now)
+
+    def alarm(self) -> int | None:
+        """The boot time at which a run that catches up may start; None where none waits, or there is no room for it."""
+        return self._late_at if self._late_line.has_turn(self._places, self.book.settings) else None
 
     def _arm(self, run: Run, now: Moment) -> None:
         job = self.book.definition(self.book.state(run.job), run.version)
@@ -129,3 +151,4 @@ class Starter:
         for job in abandoned:
             self._keep_place(self.book.state(job))
         self._line.clear()
+        self._late_line.clear()

@@ -108,6 +108,7 @@ def make_order(
         cgroup=cgroup,
         idle_us=order.idle_timeout_us or 0,
         keep=order.keep_leftovers,
+        agent=None if order.agent is None else str(order.agent),
     )
 
 

@@ -202,7 +202,8 @@ def test_a_stopped_scheduler_is_taken_over(stand: Stand) -> None:
     assert second.epoch == 2
     fifo.write("go on")
     assert stand.until_ended(run).state is State.SUCCEEDED
-    assert f"took over from process {first.process.pid}" in until(second.said, "what it says")
+    until(lambda: f"took over from process {first.process.pid}" in second.said(), "what it says")
+    assert f"process {first.process.pid} is stopped; ending it" in second.said()
     nothing_of_the_first(stand)
 
 

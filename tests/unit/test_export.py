@@ -53,7 +53,11 @@ def every_run(world: World) -> list[dict[str, object]]:
 def test_runs_as_csv(world: World, tmp_path: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(file(world, tmp_path, "runs").decode())))
     assert rows == [
-        {key: "" if value is None else str(value) for key, value in run.items()} for run in every_run(world)
+        {
+            key: "" if value is None else str(value).lower() if value is False else str(value)
+            for key, value in run.items()
+        }
+        for run in every_run(world)
     ]
     assert len(rows) == 7
     assert tuple(rows[0]) == RUNS.names

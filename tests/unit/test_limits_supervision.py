@@ -113,7 +113,7 @@ class Clocks:
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Any, Clocks]:  # the inside of an execution
     clocks = Clocks(monkeypatch)
-    order: Any = SimpleNamespace(idle_us=10 * SECOND, folder=os.fsencode(tmp_path), output_limit=1000)
+    order: Any = SimpleNamespace(idle_us=10 * SECOND, folder=os.fsencode(tmp_path), output_limit=1000, agent=None)
     execution: Any = supervised.Execution(order, None, None, clocks.boot + 60 * SECOND, lambda: True)  # type: ignore[arg-type]
     execution._heard_us = clocks.awake
     return execution, clocks
