@@ -23,6 +23,7 @@ from fsm.journal.migrate import migrate
 from fsm.journal.missing import require_not_lost
 from fsm.journal.sqlite import SqliteJournal
 from fsm.model.events import LifecycleEvent
+from fsm.model.job import Job
 from fsm.model.states import Actor, State
 from fsm.realtime import SystemClock, this_process
 from fsm.scheduler.core import Scheduler
@@ -60,15 +61,18 @@ def read_jobs_file(path: Path) -> JobsFile:
 
 
 def _found_beside(jobs: JobsFile, path: Path) -> JobsFile:
-    """An `env_file` is named from where the jobs file lies."""
+    """`env_file` and `cwd` are named from where the jobs file lies; where `serve` was started says nothing about it."""
     folder = path.resolve().parent
-    return attrs.evolve(
-        jobs,
-        jobs=tuple(
-            job if job.env_file is None else attrs.evolve(job, env_file=str(folder / os.path.expanduser(job.env_file)))
-            for job in jobs.jobs
-        ),
-    )
+
+    def there(name: str | None) -> str | None:
+        return None if name is None else os.path.normpath(os.path.join(folder, os.path.expanduser(name)))
+
+    def absolute(job: Job) -> Job:
+        if job.env_file is None and job.cwd is None:
+            return job
+        return attrs.evolve(job, env_file=there(job.env_file), cwd=there(job.cwd))
+
+    return attrs.evolve(jobs, jobs=tuple(absolute(job) for job in jobs.jobs))
 
 
 def forget_the_run() -> None:

@@ -10,6 +10,7 @@ from cli_kit import World, report, succeeded
 from fsm.instants import Instant
 from fsm.model.entries import Ended
 from fsm.model.states import Reason, Trigger
+from fsm.scheduler.serve import read_jobs_file
 
 
 @pytest.fixture
@@ -119,3 +120,30 @@ def test_apply_prune_drain_awaits_what_removed_jobs_run(world: World, tmp_path: 
     assert "awaited" in out
     assert "backup/1 succeeded" in said
     assert world.engine.find("backup/1").state == "succeeded"
+
+
+# ---- cwd
+
+
+def test_a_relative_folder_counts_from_the_jobs_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.chdir("/")
+    path = tmp_path / "jobs.toml"
+    path.write_text(
+        "".join(
+            f"[jobs.{name}]\ncommand = ['true']\ncwd = '{cwd}'\n"
+            for name, cwd in (("a", "work"), ("b", "/srv/x"), ("c", "~/y"), ("d", ".."))
+        )
+    )
+    found = [job.cwd for job in read_jobs_file(path).jobs]
+    folder = tmp_path.resolve()
+    assert found == [str(folder / "work"), "/srv/x", "/home/someone/y", str(folder.parent)]
+
+
+def test_add_takes_it_from_where_it_is_called(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    world.call("add", "a", "--cwd", "work", "--", "true")
+    assert world.json("show", "a")["definition"]["cwd"] == str(tmp_path.resolve() / "work")
+    code, _, said = world.call("add", "b", "--cwd", "", "--", "true")
+    assert code == 2
+    assert "cwd" in said
