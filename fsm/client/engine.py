@@ -23,7 +23,7 @@ from difflib import get_close_matches
 
 import attrs
 
-from fsm.client.answers import NothingToRetry, RunRefused, Stopper, SupervisorMute, split_run_id
+from fsm.client.answers import NothingToRetry, RunRefused, Stopper, SupervisorMute, refuse_pruned, split_run_id
 from fsm.client.decider import MAX_TRIES, Decider
 from fsm.client.draining import draining
 from fsm.client.orders import asked_env
@@ -311,6 +311,7 @@ class Engine(Decider):
     def _get(self, job: str, number: int) -> Run:
         found = self.journal.run(job, number)
         if found is None:
+            refuse_pruned(self.journal, job, number)
             last = self.journal.state(job).last_number
             near = get_close_matches(job, self.journal.job_names(), n=1) if not last else [job]
             raise UnknownRun(f"{job}/{number}", f"{near[0]}/{last or number}" if near else None)

@@ -16,11 +16,12 @@ from fsm.model.states import Actor, State
 from fsm.model.stream import JobState
 from fsm.planning.refusals import WRITE_EVERY
 from fsm.planning.restraint import restraint, retry_at, retry_due
-from fsm.ports import Clock, Journal, Launcher, Publisher
+from fsm.ports import Clock, Journal, Launcher, Outputs, Publisher
 from fsm.scheduler.alarms import Alarms
 from fsm.scheduler.book import Book, Foreign, Intent
 from fsm.scheduler.drain import Drain
 from fsm.scheduler.presence import Presence, Who
+from fsm.scheduler.retention import Retention
 from fsm.scheduler.starter import Starter
 from fsm.scheduler.strangers import Strangers
 from fsm.scheduler.watcher import Watcher
@@ -34,6 +35,9 @@ them is late by no more than this."""
 
 SETTLE_WITHIN = Duration(10 * SECOND)
 """How long after the start the first ticks wait for searches of what earlier schedulers left."""
+
+BEFORE_DUE = Duration(SECOND // 20)
+"""Nothing is pruned so shortly before a tick: several times what one piece of it takes."""
 
 RETRY_STORE = Duration(SECOND)
 """How soon a turn that the store could not take is tried again."""
@@ -64,7 +68,9 @@ class Scheduler:
         nonce: Callable[[], str],
         who: Who,
         settings: Settings | None = None,
+        outputs: Outputs | None = None,
     ) -> None:
+        self._outputs = outputs
         self.journal, self.clock, self.launcher, self.publisher = journal, clock, launcher, publisher
         self._nonce, self._settings = nonce, settings or Settings()
         self._presence = Presence(journal, who)
@@ -89,6 +95,7 @@ class Scheduler:
         self._drain = Drain(self.journal, self.starter)
         self._alive_at, self._sweep_at = now.boot + ALIVE_EVERY, now.boot + SWEEP_EVERY
         self._settle_by = now.boot + SETTLE_WITHIN
+        self.retention = Retention(self.journal, self.clock, self._outputs, now)
         self._due.fill(dict(self.journal.due_times()))
         self.strangers.examine_all(now)
         for job in self.journal.busy_jobs():
@@ -106,7 +113,17 @@ class Scheduler:
         self._housekeep(now)
         if self.trouble is None:
             self.starter.admit(now)
+            self._prune(now, quiet=not intents and not self._again)
         return self._wake(now)
+
+    def _prune(self, now: Moment, *, quiet: bool) -> None:
+        """A piece of it, where nothing else is to be done and nothing comes due in the next moment."""
+        due = self._due.next()
+        soon = due is not None and due - now.utc < BEFORE_DUE
+        try:
+            self.retention.work(now, quiet=quiet and not soon)
+        except StoreError as trouble:
+            self._in_trouble(trouble)
 
     def _held(self, now: Moment) -> list[Intent]:
         """What is to be asked again. A queue timeout only if its time has passed still: after a reboot deadlines count
@@ -141,6 +158,8 @@ class Scheduler:
             self._go(go)
         now = self.clock.now()
         self._follow_foreign(settled.foreign, now)
+        for job in settled.touched:
+            self.retention.note(job, self.book.state(job).seq)
         for job in {intent.job for intent in intents} | settled.touched:
             self._follow(job, now)
 
@@ -272,6 +291,8 @@ class Scheduler:
                 self._presence.draining(now, self._drain.until)
             else:
                 self._presence.alive(now)
+                if self._presence.renew(now, self.book.settings):
+                    self.book.epoch = self._presence.epoch
         except StoreError as trouble:
             self._in_trouble(trouble)
         else:
@@ -285,6 +306,7 @@ class Scheduler:
         if self._retry_at is not None:
             boots.append(self._retry_at)
         else:
+            boots.append(self.retention.alarm())
             boots.append(now.boot if self._again else self._alive_at)
         if self._settle_by is not None:
             boots.append(self._settle_by)

@@ -34,6 +34,7 @@ from fsm.scheduler.publish import Broadcast, Courier
 from fsm.scheduler.systemd import Notifier, deadly_kill_mode
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.launcher import ProcessLauncher
+from fsm.supervise.outputs import RunFolders
 
 DRAIN_MARGIN = Duration(30 * SECOND)
 """What the service manager is asked to wait beyond a drain, for the last entries."""
@@ -189,6 +190,7 @@ class Server:
                 nonce=lambda: secrets.token_hex(8),
                 who=Who(this_process()[0], fsm.__version__),
                 settings=settings(journal),
+                outputs=RunFolders(self._folder),
             )
             loop = Loop(
                 self._scheduler,
