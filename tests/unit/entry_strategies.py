@@ -25,12 +25,14 @@ from fsm.model.entries import (
     Released,
     SchedulerAlive,
     SchedulerDown,
+    SchedulerDraining,
     SchedulerSettings,
     SchedulerUp,
     Started,
 )
 from fsm.model.job import CatchUp, Job, Overlap
 from fsm.model.run import Arming, Run
+from fsm.model.settings import Group
 from fsm.model.states import Actor, Cause, Evidence, Reason, RefusalReason, SlotState, State
 from fsm.model.stream import JobState
 
@@ -156,7 +158,11 @@ BODIES: dict[type[object], st.SearchStrategy[tuple[Body, State | None]]] = {
     SchedulerUp: st.tuples(st.builds(SchedulerUp, NUMBERS, COUNTS, TEXTS, TEXTS, NUMBERS), st.none()),
     SchedulerAlive: st.tuples(st.builds(SchedulerAlive, NUMBERS), st.none()),
     SchedulerDown: st.tuples(st.builds(SchedulerDown, NUMBERS, TEXTS), st.none()),
-    SchedulerSettings: st.tuples(st.builds(SchedulerSettings, NUMBERS), st.none()),
+    SchedulerSettings: st.tuples(
+        st.builds(SchedulerSettings, NUMBERS, st.none() | st.lists(st.builds(Group, TEXTS, NUMBERS)).map(tuple)),
+        st.none(),
+    ),
+    SchedulerDraining: st.tuples(st.builds(SchedulerDraining, NUMBERS, DEADLINES), st.none()),
 }
 """A body of each class, and the state that a transition comes from."""
 
