@@ -104,6 +104,17 @@ class Fenced(ConflictError):
         super().__init__(f"epoch {epoch} is over: a scheduler with epoch {current} has taken over")
 
 
+class WrongEpoch(ConflictError):
+    """A scheduler would begin an epoch that is not the next one: another scheduler has begun one since it looked.
+
+    Fields: `epoch` (the one that it would begin), `current`.
+    """
+
+    def __init__(self, epoch: int, current: int) -> None:
+        self.epoch, self.current = epoch, current
+        super().__init__(f"epoch {epoch} cannot begin: the journal is in epoch {current}, and {current + 1} comes next")
+
+
 class JournalBusy(StoreError):
     """Another process keeps the store locked. Field: `holder`, what is known of it, or None."""
 

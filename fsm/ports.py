@@ -81,7 +81,7 @@ class Journal(Protocol):
         A stream may occur twice in a batch; the second time its `state` is the fold after the first. `epoch` is a
         scheduler's own, None for clients. Raises `Conflict` when a stream has another length than its `state`,
         `Fenced` when a newer epoch began, `IllegalEntry` when an entry cannot follow, `JournalFull`, `JournalBusy`.
-        A draft of `SchedulerUp` begins its epoch, which must be the current one plus one (else `Conflict`).
+        A draft of `SchedulerUp` begins its epoch, which must be the current one plus one (else `WrongEpoch`).
         """
         ...
 

@@ -16,7 +16,14 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Scheduler": {
         "serve": ("serve", "Apply a jobs file if one is given, then run what is due, in the foreground."),
         "status": ("status", "Is a scheduler up, and what is it doing?"),
+        "top": ("top", "Live: what runs, what waits and why, what ended, what comes."),
+        "check": ("check", "Is all well? One line and an exit code for a monitor."),
         "service": ("service", "Let systemd keep the scheduler up."),
+    },
+    "Journal": {
+        "backup": ("backup", "A consistent copy of the journal, while all goes on."),
+        "restore": ("restore", "Put a backup into the journal's place, and keep the old one."),
+        "export": ("export", "Runs or entries as CSV, JSON Lines or Parquet."),
     },
     "Jobs": {
         "apply": ("apply", "Make the stored jobs equal to those of a file."),
@@ -30,9 +37,14 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Runs": {
         "run": ("run", "Ask for a run now."),
+        "retry": ("retry", "A new run in the place of one that did not succeed."),
         "runs": ("runs", "The history, newest first."),
         "logs": ("logs", "What a run has printed."),
         "cancel": ("cancel", "End a run and its processes, with or without a scheduler."),
+    },
+    "From elsewhere": {
+        "import": ("imports", "Bring in the jobs and history of OpenClaw, or the jobs of a crontab."),
+        "rescue": ("rescue", "Free an OpenClaw gateway that is stuck, or whose session store grew too large."),
     },
     "Evidence": {
         "explain": ("explain", "Why a job ran, or did not, tick by tick."),

@@ -8,19 +8,25 @@ from collections.abc import Sequence
 from fsm.cli.commands.next import due_times
 from fsm.cli.commands.runs import run_columns, run_row
 from fsm.cli.context import Session
-from fsm.cli.runjson import instant, run_json
+from fsm.cli.policywords import breaker_phrase, catch_up_phrase, overlap_phrase, past_sentence, retry_phrase
+from fsm.cli.runjson import instant, past_json, run_json
 from fsm.cli.times import relative, stamp
 from fsm.cli.words import command_line, facts_text, run_sentence
 from fsm.codec.jobs import job_to_dict
 from fsm.instants import Instant, format_duration
-from fsm.model.job import Job
+from fsm.model.job import Job, Leftovers
 from fsm.model.run import Run, run_id
+from fsm.model.secrets import masked
 from fsm.model.sizes import format_size
 from fsm.model.stream import JobState
 from fsm.planning.retention import Mark, keep_of
 from fsm.ports import RunQuery
 
 LAST_RUNS = 5
+_LEFTOVERS = {
+    Leftovers.END: "end: what its command leaves behind is ended",
+    Leftovers.KEEP: "keep: what its command leaves behind is left alone",
+}
 COUNTED = 1_000
 """The newest runs that are counted by state: the question is how it went lately, not in a million runs."""
 
@@ -33,7 +39,7 @@ def show_job(session: Session, state: JobState) -> None:
     newest = session.journal.runs(RunQuery(state.job, limit=COUNTED))
     ticks = due_times(state, job, now, 3) if job.enabled else []
     if session.as_json:
-        session.output.document(_json(state, job, newest, ticks))
+        session.output.document(_json(state, job, newest, ticks, now))
         return
     begin = session.journal.span(state.job, 0).begin
     session.output.text(facts_text(_facts(state, job, ticks, now, begin)))
@@ -46,10 +52,17 @@ def show_job(session: Session, state: JobState) -> None:
         session.output.table(run_columns(now), [run_row(run, now) for run in newest[:LAST_RUNS]])
 
 
-def _json(state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Instant]) -> dict[str, object]:
+def _definition(job: Job) -> dict[str, object]:
+    """Its keys; values of variables that look like secrets, which an older version let in, are not shown."""
+    return job_to_dict(job, whole=True) | {"env": {name: masked(name, text) for name, text in job.env}}
+
+
+def _json(
+    state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Instant], now: Instant
+) -> dict[str, object]:
     return {
         "name": state.job,
-        "definition": job_to_dict(job),
+        "definition": _definition(job),
         "version": state.version,
         "source": state.source,
         "enabled": job.enabled,
@@ -60,6 +73,8 @@ def _json(state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Inst
         "states_of_newest": len(newest),
         "slot_held_by": None if state.slot is None else run_id(state.job, state.slot),
         "open_run": run_json(state.open_runs[0]) if state.open_runs else None,
+        "waiting": [run.id for run in state.open_runs if run.state == "queued"],
+        **past_json(state, now),
         "last_runs": [run_json(run) for run in newest[:LAST_RUNS]],
     }
 
@@ -82,18 +97,39 @@ def _facts(
     holder = state.holder
     if holder is not None and holder.state.terminal:
         facts.append(("Slot", f"held by {holder.id}, which has ended: something of it may still be alive"))
+    past = past_sentence(state, now)
+    if past is not None:
+        facts.append(("Failures", past))
     grace = f", then TERM, and KILL after {format_duration(job.grace_us)}"
     facts += [
         ("Timeout", format_duration(job.timeout_us) + grace),
         ("Start within", format_duration(job.start_within_us)),
-        ("Overlap", str(job.overlap)),
-        ("Catch up", f"{job.catch_up}, within {format_duration(job.catch_up_within_us)}"),
+        ("Overlap", overlap_phrase(job)),
+        ("Catch up", catch_up_phrase(job)),
+        ("Retry", retry_phrase(job)),
+        ("Breaker", breaker_phrase(job)),
+        *(
+            [("Expected", f"to succeed within {format_duration(job.expect_success_within_us)}")]
+            if job.expect_success_within_us is not None
+            else []
+        ),
         ("Output limit", format_size(job.output_limit)),
         ("Keep", _kept(job, begin)),
+        ("Leftovers", _LEFTOVERS[job.leftovers]),
+        ("Priority", str(job.priority)),
     ]
+    if job.idle_timeout_us is not None:
+        facts.append(("Idle timeout", f"{format_duration(job.idle_timeout_us)} of silence, then as for the timeout"))
+    if job.jitter_us is not None:
+        facts.append(("Jitter", f"up to {format_duration(job.jitter_us)} after each scheduled time"))
+    if job.group is not None:
+        facts.append(("Group", job.group))
     if job.cwd is not None:
         facts.append(("Folder", job.cwd))
-    facts += [("Environment" if not place else "", f"{name}={text}") for place, (name, text) in enumerate(job.env)]
+    facts += [
+        ("Environment" if not place else "", f"{name}={masked(name, text)}")
+        for place, (name, text) in enumerate(job.env)
+    ]
     facts.append(("Defined", f"version {state.version}, from {state.source}"))
     return facts
 

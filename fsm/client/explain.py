@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fsm.client.admission import waits_for
 from fsm.client.reigns import Reign, outage_at, reigns
 from fsm.client.story import Answer, Changed, Denied, Life, Pending, Ran, Step, Story, Window
 from fsm.engine.due import next_due, ticking
+from fsm.engine.standing import standing
 from fsm.errors import PrunedRun, UnknownRun
 from fsm.instants import DAY, SECOND, Duration, Instant, Moment
 from fsm.model.entries import (
@@ -25,10 +27,9 @@ from fsm.model.entries import (
     Released,
     Started,
 )
-from fsm.model.run import run_id
+from fsm.model.run import Run, run_id
 from fsm.model.states import Cause, RefusalReason
 from fsm.model.stream import JobState
-from fsm.planning.overlap import blocked
 from fsm.ports import Journal
 
 MOST_READ = 100_000
@@ -63,13 +64,14 @@ def explain(journal: Journal, job: str, now: Moment, *, served: bool, window: Wi
         now.utc,
         answers,
         earlier,
-        _pending(state, now.utc, known, served=served),
+        _pending(state, now, known, served=served),
         _next(state, now.utc),
         known[-1] if served and known else None,
         lives.of(state.slot) if state.slot is not None else None,
         lives.of(queued.number) if queued is not None else None,
         window.at,
         _around(state, window.at),
+        waits_for(journal, queued) if queued is not None and state.slot is None else None,
         None if answers or window.at is None else _begin(journal, job),
     )
 
@@ -97,6 +99,8 @@ def _first(entry: Entry) -> Instant:
         return body.first
     if isinstance(body, Queued) and body.scheduled_for is not None:
         return body.scheduled_for
+    if isinstance(body, Queued) and body.origin is not None:
+        return body.origin.at
     return entry.at
 
 
@@ -143,17 +147,18 @@ class _Lives:
         if number not in self._known:
             run = self._journal.run(self._job, number)
             entries = self._journal.entries(job=self._job, run=number, limit=MOST_OF_A_LIFE)
-            self._known[number] = None if run is None else Life(run, tuple(_steps(entries)))
+            self._known[number] = None if run is None else Life(run, tuple(_steps(entries, run)))
         return self._known[number]
 
 
-def _steps(entries: Iterable[Entry]) -> Iterable[Step]:
+def _steps(entries: Iterable[Entry], run: Run) -> Iterable[Step]:
+    imported = run.cause is Cause.IMPORTED  # then what happened lies before its entries
     for entry in entries:
         body = entry.body
         if isinstance(body, Queued):
-            yield Step("queued", entry.at, entry.at, entry.id)
+            yield Step("queued", run.queued_at if imported else entry.at, entry.at, entry.id)
         elif isinstance(body, Started):
-            yield Step("started", entry.at, entry.at, entry.id)
+            yield Step("started", (imported and run.started_at) or entry.at, entry.at, entry.id)
         elif isinstance(body, Ended):
             yield Step("ended", body.ended_at, entry.at, entry.id)
         elif isinstance(body, Released):
@@ -166,7 +171,7 @@ def _told(entry: Entry, lives: _Lives, known: list[Reign], *, served: bool) -> A
         assert entry.run is not None  # a transition is always about a run
         life = lives.of(entry.run)
         assert life is not None  # its first entry is here, so the journal has it
-        return Ran(entry.id, entry.at, body.cause, body.scheduled_for, life)
+        return Ran(entry.id, _first(entry) if body.origin else entry.at, body.cause, body.scheduled_for, life)
     if isinstance(body, Refused):
         blocker = lives.of(body.blocked_by.number) if body.blocked_by is not None else None
         missed = body.reason is RefusalReason.MISSED
@@ -179,30 +184,28 @@ def _told(entry: Entry, lives: _Lives, known: list[Reign], *, served: bool) -> A
     return Changed(entry.id, entry.at, entry.actor, words[type(body)])
 
 
-def _pending(state: JobState, now: Instant, known: list[Reign], *, served: bool) -> Pending | None:
+def _pending(state: JobState, now: Moment, known: list[Reign], *, served: bool) -> Pending | None:
     table = ticking(state)
     if table is None or state.accounted_to is None:
         return None
-    span = table.span(state.accounted_to, now, state.anchor)
+    span = table.span(state.accounted_to, now.utc, state.anchor)
     if span is None:
         return None
     if not served:
         return Pending(span.count, span.first, span.last, outage=outage_at(known, span.last, served=False))
-    return Pending(span.count, span.first, span.last, same_as=_deferred(state), young=now - span.first < UNDER_WAY)
+    return Pending(
+        span.count, span.first, span.last, same_as=_deferred(state, now), young=now.utc - span.first < UNDER_WAY
+    )
 
 
-def _deferred(state: JobState) -> RefusalReason | None:
+def _deferred(state: JobState, now: Moment) -> RefusalReason | None:
     """The refusal that the scheduler keeps back because the last one says the same."""
     last = state.refusal
     if last is None or last.cause is Cause.MANUAL:
         return None
-    if state.paused:
-        return last.reason if last.reason is RefusalReason.PAUSED else None
-    in_the_way = blocked(state)
-    if in_the_way is None or last.blocked_by is None:
-        return None
-    reason, run = in_the_way
-    return reason if (reason, run.number) == (last.reason, last.blocked_by.number) else None
+    found = standing(state, now)
+    by = None if last.blocked_by is None else last.blocked_by.number
+    return last.reason if found is not None and (found.reason, found.number) == (last.reason, by) else None
 
 
 def _next(state: JobState, now: Instant) -> Instant | None:

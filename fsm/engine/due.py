@@ -15,6 +15,15 @@ def ticking(state: JobState) -> Timetable | None:
     return timetable(job.schedule, job.timezone)
 
 
+def wanted_at(state: JobState) -> Instant | None:
+    """When a scheduler has to look at the stream, whether or not a run is open: its next tick, or a retry before it."""
+    due = next_due(state)
+    retry = None if state.past is None else state.past.retry
+    if retry is None:
+        return due
+    return retry.due if due is None else min(due, retry.due)
+
+
 def next_due(state: JobState) -> Instant | None:
     """The first scheduled time that has no answer yet; None when none comes any more."""
     table = ticking(state)

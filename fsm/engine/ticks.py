@@ -7,9 +7,8 @@ If the caller dies in between, the ticks have no answer yet and get one from the
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from fsm.engine.due import ticking
+from fsm.engine.standing import Standing, standing
 from fsm.instants import Instant, Moment
 from fsm.lifecycle.machine import fire
 from fsm.model.commands import NOTHING, Decision, Deferred
@@ -17,22 +16,10 @@ from fsm.model.entries import Blocker, Draft, Queued, Refused
 from fsm.model.states import Actor, Cause, RefusalReason, Trigger
 from fsm.model.stream import JobState
 from fsm.planning.deadlines import start_by
-from fsm.planning.misfire import cause_of
-from fsm.planning.overlap import blocked, blocker
+from fsm.planning.misfire import made_of
+from fsm.planning.overlap import blocker
 from fsm.planning.refusals import same_refusal
 from fsm.planning.schedule import Timetable
-
-
-@frozen(slots=True)
-class _Standing:
-    """Why ticks make no run now."""
-
-    reason: RefusalReason
-    blocked_by: Blocker | None
-
-    @property
-    def number(self) -> int | None:
-        return None if self.blocked_by is None else self.blocked_by.number
 
 
 def answer_ticks(
@@ -40,21 +27,21 @@ def answer_ticks(
 ) -> Decision:
     """Answer every tick up to now.
 
-    Returns drafts (refusals, and at most one `Queued`) and what is deferred from here on. With `flush`, what was
+    Returns drafts (refusals, and the runs that are made) and what is deferred from here on. With `flush`, what was
     deferred is written and nothing else is answered: what comes next may change the answer.
     """
     table = ticking(state)
     if table is None or state.accounted_to is None:
         return NOTHING
     writer = _Writer(state, table, now, actor, state.accounted_to)
-    standing = _standing(state, now)
+    found = standing(state, now)
     if deferred is not None and (
-        flush or standing is None or (deferred.reason, deferred.blocker) != (standing.reason, standing.number)
+        flush or found is None or (deferred.reason, deferred.blocker) != (found.reason, found.number)
     ):
         writer.refuse(deferred.until, deferred.reason, _blocker_again(state, deferred, now))
     if flush:
         return Decision(tuple(writer.drafts))
-    return writer.fire() if standing is None else writer.stand(standing)
+    return writer.fire() if found is None else writer.stand(found)
 
 
 def settle_ticks(state: JobState, now: Moment, actor: Actor) -> tuple[Draft, ...]:
@@ -67,19 +54,9 @@ def settle_ticks(state: JobState, now: Moment, actor: Actor) -> tuple[Draft, ...
     if table is None or state.accounted_to is None:
         return ()
     writer = _Writer(state, table, now, actor, state.accounted_to)
-    standing = _standing(state, now) or _Standing(RefusalReason.MISSED, None)
-    writer.refuse(now.utc, standing.reason, standing.blocked_by)
+    found = standing(state, now) or Standing(RefusalReason.MISSED, None)
+    writer.refuse(now.utc, found.reason, found.blocked_by)
     return tuple(writer.drafts)
-
-
-def _standing(state: JobState, now: Moment) -> _Standing | None:
-    if state.paused:
-        return _Standing(RefusalReason.PAUSED, None)
-    in_the_way = blocked(state)
-    if in_the_way is None:
-        return None
-    reason, run = in_the_way
-    return _Standing(reason, blocker(run, now))
 
 
 def _blocker_again(state: JobState, deferred: Deferred, now: Moment) -> Blocker | None:
@@ -113,28 +90,26 @@ class _Writer:
         self.after = span.last
 
     def fire(self) -> Decision:
-        """Nothing is in the way: the last tick makes a run unless it is too late for it; the others were missed."""
+        """Nothing is in the way: the newest ticks make runs, by the job's `catch_up`; those before them were missed."""
         span = self.table.span(self.after, self.now.utc, self.state.anchor)
         job = self.state.definition
         if span is None or job is None:
             return Decision(tuple(self.drafts))
-        cause = cause_of(job, span.last, self.now.utc)
-        missed_to = span.last if cause is None else Instant(span.last - 1)
-        self.refuse(missed_to, RefusalReason.MISSED, None)
-        if cause is not None:
+        made = made_of(job, self.table, self.state.anchor, self.after, span, self.now.utc)
+        self.refuse(Instant(made[0][0] - 1) if made else span.last, RefusalReason.MISSED, None)
+        for number, (tick, cause) in enumerate(made, self.state.last_number + 1):
             fire(None, Trigger.QUEUE)
-            body = Queued(cause, self.state.version, start_by(job, self.now), span.last)
-            self._draft(body, self.state.last_number + 1)
+            self._draft(Queued(cause, self.state.version, start_by(job, self.now), tick), number)
         return Decision(tuple(self.drafts))
 
-    def stand(self, standing: _Standing) -> Decision:
+    def stand(self, found: Standing) -> Decision:
         """Something is in the way: write the refusal, or defer it behind one that says the same."""
         span = self.table.span(self.after, self.now.utc, self.state.anchor)
         if span is None:
             return Decision(tuple(self.drafts))
-        refusal = Refused(standing.reason, Cause.SCHEDULE, span.count, span.first, span.last, standing.blocked_by)
+        refusal = Refused(found.reason, Cause.SCHEDULE, span.count, span.first, span.last, found.blocked_by)
         wrote = bool(self.drafts)  # then the last refusal of the stream is not the last one any more
         if not wrote and same_refusal(self.state, refusal, self.now.utc):
-            return Decision((), (), refusal, Deferred(standing.reason, standing.number, span.last))
+            return Decision((), (), refusal, Deferred(found.reason, found.number, span.last))
         self._draft(refusal)
         return Decision(tuple(self.drafts), (), refusal, None)

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fsm.codec.entries import GENESIS
-from fsm.engine.due import next_due
+from fsm.engine.due import wanted_at
 from fsm.engine.evolve import evolve, run_after
 from fsm.errors import BadValue, Conflict, UnknownJob
 from fsm.instants import Instant
@@ -55,7 +55,7 @@ class _Stream:
     def next_due(self) -> Instant | None:
         """Reckoned when it is asked for, and again only when the stream has moved: most folds are never asked."""
         if self._due_of is not self.state:
-            self._due, self._due_of = next_due(self.state), self.state
+            self._due, self._due_of = wanted_at(self.state), self.state
         return self._due
 
     def last_ended(self) -> Run | None:
@@ -89,7 +89,7 @@ class MemoryJournal:
                 ident += 1
                 one = state, entry, _, _ = seal_draft(state, draft, ident, self._node, epoch, last_hash)
                 if isinstance(draft.body, JobPut):
-                    next_due(state)  # a schedule that cannot be read is refused now, not when it is asked for
+                    wanted_at(state)  # a schedule that cannot be read is refused now, not when it is asked for
                 last_hash = entry.hash
                 sealed.append(one)
             tips[job] = state, last_hash

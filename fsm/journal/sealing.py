@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from fsm.codec.entries import seal
 from fsm.engine.evolve import evolve, run_after
-from fsm.errors import Conflict, Fenced, IllegalEntry
+from fsm.errors import Fenced, IllegalEntry, WrongEpoch
 from fsm.model.entries import Checkpoint, Draft, Ended, Entry, Queued, Released, SchedulerUp, Started
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.model.run import Run
@@ -82,7 +82,7 @@ def still_live(job: str, mark: Mark, number: int) -> IllegalEntry:
 def next_epoch(batch: Iterable[Append], epoch: int | None, current: int) -> int:
     """The epoch after `batch`, appended under `epoch` (None for a client) to a journal whose epoch is `current`.
 
-    Raises `Conflict` for a scheduler that begins any epoch but the next one, `Fenced` for an epoch that is over.
+    Raises `WrongEpoch` for a scheduler that begins any epoch but the next one, `Fenced` for an epoch that is over.
     """
     for append in batch:
         if append.state.job != SCHEDULER_STREAM:
@@ -90,7 +90,7 @@ def next_epoch(batch: Iterable[Append], epoch: int | None, current: int) -> int:
         for draft in append.drafts:
             if isinstance(draft.body, SchedulerUp):
                 if draft.body.epoch != current + 1:
-                    raise Conflict(SCHEDULER_STREAM, draft.body.epoch - 1, current)
+                    raise WrongEpoch(draft.body.epoch, current)
                 current += 1
     if epoch is not None and epoch != current:
         raise Fenced(epoch, current)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _SQL = statements("append")
 
+_NO_ROW = (ValueError, TypeError, KeyError, AttributeError)
+"""What a row of the projection leads to that no version ever wrote."""
+
 
 class SqliteJournal:
     """`fsm.ports.Journal` in the file `path`, which is made if it is missing, unless `read_only`.
@@ -97,19 +100,26 @@ class SqliteJournal:
         return done
 
     def _ask(self, question: Callable[..., _T], *key: object) -> _T:
+        """The answer to a question. One that a writer has overtaken (`Store.overtaken`) is asked again, so that no
+        half-written file passes for a damaged one; the last answer stands, for a file is not overtaken so often."""
         store = self._store
-        try:
-            store.fresh()
-            return question(store, *key)
-        except apsw.Error as error:
-            raise trouble(error, store.path, store.last_errno()) from error
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            AttributeError,
-        ) as error:  # a row of the projection as no version ever wrote it
-            raise JournalUnusable(store.path, f"a row in it cannot be read ({error!r})", DAMAGED) from error
+        for last in (False, False, True):
+            try:
+                store.fresh()
+                answer = question(store, *key)
+            except (apsw.Error, *_NO_ROW) as error:
+                if last or not store.overtaken():
+                    raise self._told(error) from error
+            else:
+                if last or not store.overtaken():
+                    return answer
+        raise AssertionError("the last one answers or raises")
+
+    def _told(self, error: Exception) -> Exception:
+        store = self._store
+        if isinstance(error, apsw.Error):
+            return trouble(error, store.path, store.last_errno())
+        return JournalUnusable(store.path, f"a row in it cannot be read ({error!r})", DAMAGED)
 
     def state(self, job: str) -> JobState:
         """See the port."""

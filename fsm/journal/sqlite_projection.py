@@ -9,7 +9,7 @@ import attrs
 
 from fsm.codec.entries import GENESIS, entry_from_row
 from fsm.codec.stored_jobs import job_to_text
-from fsm.engine.due import next_due
+from fsm.engine.due import wanted_at
 from fsm.engine.evolve import evolve, run_after
 from fsm.journal.sqlite_rows import ended_row, queued_row, refold_row, started_row
 from fsm.journal.statements import statements
@@ -49,14 +49,19 @@ def project(
         and after.accounted_to == before.accounted_to
         and after.refusal is before.refusal
         and after.paused is before.paused
+        and after.past is before.past
     ):
         execute(_ADVANCE, (after.seq, last_hash, after.last_number, after.slot, after.job))
         return
     execute(_REFOLD, refold_row(after, last_hash))
     if isinstance(record.body, JobPut):
         execute(_SQL["definition"], (after.job, after.version, job_to_text(record.body.job)))
-    if due and (after.definition is not before.definition or after.accounted_to != before.accounted_to):
-        execute(_DUE, (next_due(after), after.job))
+    if due and (
+        after.definition is not before.definition
+        or after.accounted_to != before.accounted_to
+        or after.past is not before.past
+    ):
+        execute(_DUE, (wanted_at(after), after.job))
 
 
 def _project_run(execute: Execute, record: Draft | Entry, before: JobState, run: Run, seq: int) -> None:
@@ -117,7 +122,7 @@ def rebuild(execute: Execute) -> None:
         last_id = rows[-1][0]
     for state in states.values():
         if state.definition is not None:
-            execute(_DUE, (next_due(state), state.job))
+            execute(_DUE, (wanted_at(state), state.job))
     execute(_SQL["set_epoch"], (epoch,))
 
 

@@ -7,7 +7,7 @@ from typing import Protocol, cast, runtime_checkable
 
 from fsm.codec.entries import entry_from_row, entry_to_dict, row_to_dict
 from fsm.codec.swift import read_row
-from fsm.engine.due import next_due
+from fsm.engine.due import wanted_at
 from fsm.engine.evolve import run_after
 from fsm.errors import BadValue, IllegalEntry, JournalUnusable, UnknownJob
 from fsm.journal.export import Raw
@@ -178,7 +178,7 @@ def _compare_fold(journal: Journal, job: str, stream: Stream) -> Iterator[Violat
         return
     if kept != stream.state:
         yield _of_projection(job, stream.seq, "the fold in it is not that of the entries")
-    elif dict(journal.due_times([job])).get(job) != next_due(stream.state):
+    elif dict(journal.due_times([job])).get(job) != wanted_at(stream.state):
         yield _of_projection(job, stream.seq, "the next due time in it is not that of the fold")
 
 

@@ -45,7 +45,22 @@ class TakeNumbers:
 
 @frozen(slots=True)
 class Request:
-    """A manual run, now."""
+    """A run, now: by hand, or, with `retry_of`, as attempt number `attempt` at what that run did not do.
+
+    With `force`, also past breaker and budget. `at_once`: it is to be started in the same step, so a place in the queue
+    is none. `env`: variables for this run, before those of its job.
+    """
+
+    force: bool = False
+    at_once: bool = False
+    retry_of: int | None = None
+    attempt: int = 1
+    env: tuple[tuple[str, str], ...] = ()
+
+
+@frozen(slots=True)
+class TryAgain:
+    """Queue the retry that is due, if its time has come and its slot is free."""
 
 
 @frozen(slots=True)
@@ -132,6 +147,7 @@ Command = (
     | Remove
     | TakeNumbers
     | Request
+    | TryAgain
     | Ticks
     | Start
     | FailStart

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from fsm.instants import Deadline, Duration, Instant
+from fsm.model.agent import AgentEvidence
 from fsm.model.job import Job
 from fsm.model.run import Arming
-from fsm.model.states import Actor, Cause, Evidence, Kind, Reason, RefusalReason, State, Trigger
+from fsm.model.settings import Group
+from fsm.model.states import Actor, Cause, ErrorClass, Evidence, Kind, Reason, RefusalReason, State, Trigger
+from fsm.model.texts import storable
 from fsm.model.values import value
 
 
@@ -50,9 +53,35 @@ class NumbersTaken:
     up_to: int
 
 
+IMPORTED_BOOT = "imported"
+"""The boot id of the times of an imported run: they belong to no boot of this machine, and only their UTC says
+anything."""
+
+
+@frozen(slots=True)
+class Origin:
+    """Where an imported run comes from: the scheduler, its own id of the run, and when the run began there."""
+
+    system: str
+    id: str
+    at: Instant
+
+
+@frozen(slots=True)
+class Variable:
+    """A variable of the environment."""
+
+    name: str
+    text: str
+
+
 @value(slots=True)
 class Queued:
-    """kind `transition`, trigger `queue`: a run exists from here on."""
+    """kind `transition`, trigger `queue`: a run exists from here on.
+
+    A retry names the run that it repeats (`retry_of`) and answers no tick, though it carries the scheduled time of that
+    run. `forced`: asked for by hand, past breaker and budget. `origin`: of an imported run, and of no other.
+    """
 
     cause: Cause
     version: int
@@ -60,6 +89,9 @@ class Queued:
     scheduled_for: Instant | None = None
     attempt: int = 1
     retry_of: int | None = None
+    env: tuple[Variable, ...] | None = None  # asked for with this run, beside the job's; None: none was
+    forced: bool = False
+    origin: Origin | None = None
 
 
 @value(slots=True)
@@ -76,7 +108,8 @@ class Ended:
     """kind `transition`, a terminal trigger: the verdict, and what it stands on.
 
     `ended_at` is when it happened (the exit, the deadline), which may be long before the entry's `at`.
-    `started_at` is when the command was really executed, where a report says so.
+    `started_at` is when the command was really executed, where a report says so. `agent` is what the output of an
+    agent said.
     """
 
     trigger: Trigger
@@ -84,8 +117,14 @@ class Ended:
     ended_at: Instant
     exit_code: int | None = None
     signal: int | None = None
-    error: str | None = None
+    error: str | None = field(default=None, converter=storable)  # else no journal would take the verdict
     started_at: Instant | None = None
+    agent: AgentEvidence | None = None
+
+    @property
+    def error_class(self) -> ErrorClass | None:
+        """Of an agent's turn that failed by an error: by it a policy may retry, wait or give up."""
+        return None if self.agent is None else self.agent.error_class
 
 
 @value(slots=True)
@@ -101,7 +140,7 @@ class Released:
     emptied_at: Instant | None = None
     exit_code: int | None = None
     signal: int | None = None
-    note: str | None = None
+    note: str | None = field(default=None, converter=storable)
 
 
 @value(slots=True)
@@ -153,6 +192,7 @@ class SchedulerUp:
     boot_id: str
     version: str
     max_running: int
+    groups: tuple[Group, ...] | None = None
 
 
 @frozen(slots=True)
@@ -175,6 +215,7 @@ class SchedulerSettings:
     """kind `scheduler`: bounds over all jobs, from now on; `max_running` is how many runs may hold a slot at once."""
 
     max_running: int
+    groups: tuple[Group, ...] | None = None
 
 
 Body = (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fsm.instants import Deadline, Instant
-from fsm.model.states import Cause, Reason, SlotState, State
+from fsm.model.agent import AgentEvidence
+from fsm.model.states import Cause, ErrorClass, Reason, SlotState, State
 from fsm.model.values import value
 
 
@@ -53,6 +54,13 @@ class Run:
     signal: int | None = None
     error: str | None = None
     slot: SlotState = SlotState.FREE
+    forced: bool = False  # asked for by hand, past breaker and budget
+    agent: AgentEvidence | None = None
+
+    @property
+    def error_class(self) -> ErrorClass | None:
+        """Of an agent's turn that failed by an error."""
+        return None if self.agent is None else self.agent.error_class
 
     @property
     def id(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fsm.instants import Instant
 from fsm.model.entries import Refused
 from fsm.model.job import Job
+from fsm.model.past import Past
 from fsm.model.run import Run
 from fsm.model.values import value
 
@@ -25,6 +26,7 @@ class JobState:
     `slot` is the number of the run that holds it: from its `start` until its `released`.
     `accounted_to` is the last scheduled time that has its answer; ticks after it have none yet.
     `refusal` is the last refusal of a tick, so that the next one like it can be told apart from a new one.
+    `past` is what is remembered of runs that failed, None for a job that is well.
     """
 
     job: str
@@ -40,6 +42,7 @@ class JobState:
     slot: int | None = None
     refusal: Refused | None = None
     refused_at: Instant | None = None
+    past: Past | None = None
 
     def run(self, number: int) -> Run | None:
         """The run of that number, where the fold still holds it."""

@@ -9,11 +9,13 @@ from attrs import frozen
 from fsm.engine.due import ticking
 from fsm.errors import Fenced, StoreError
 from fsm.instants import MINUTE, SECOND, Duration, Instant, Moment
-from fsm.model.commands import Go, QueueTimeout, Start, Ticks
+from fsm.model.commands import Go, QueueTimeout, Start, Ticks, TryAgain
 from fsm.model.facts import Armed, ArmFailed, Changed, Fact
+from fsm.model.settings import Settings
 from fsm.model.states import Actor, State
 from fsm.model.stream import JobState
 from fsm.planning.refusals import WRITE_EVERY
+from fsm.planning.restraint import restraint, retry_at, retry_due
 from fsm.ports import Clock, Journal, Launcher, Outputs, Publisher
 from fsm.scheduler.alarms import Alarms
 from fsm.scheduler.book import Book, Foreign, Intent
@@ -64,12 +66,12 @@ class Scheduler:
         *,
         nonce: Callable[[], str],
         who: Who,
-        max_running: int = 8,
+        settings: Settings | None = None,
         outputs: Outputs | None = None,
     ) -> None:
         self._outputs = outputs
         self.journal, self.clock, self.launcher, self.publisher = journal, clock, launcher, publisher
-        self._nonce, self._max_running = nonce, max_running
+        self._nonce, self._settings = nonce, settings or Settings()
         self._presence = Presence(journal, who)
         self.trouble: StoreError | None = None
         self._due = Alarms()
@@ -78,14 +80,16 @@ class Scheduler:
         self._retry_at: int | None = None
         self._alive_at = self._sweep_at = 0
         self._settle_by: int | None = None
+        self._waiting: set[str] = set()  # jobs with a failure that they remember: they may wait by the wall clock
+        self._last_utc = Instant(0)
 
     def begin(self) -> None:
         """A new epoch; every open run and every held slot is held against its evidence; due times are read."""
         now = self.clock.now()
         self.strangers = Strangers(self.launcher, self.journal)
-        self._presence.up(now, self._max_running, self.strangers.find())
-        self.book = Book(self.journal, self.publisher, self._presence.epoch, self._max_running)
-        self.starter = Starter(self.launcher, self.book, self.strangers, self._nonce)
+        self._presence.up(now, self._settings, self.strangers.find())
+        self.book = Book(self.journal, self.publisher, self._presence.epoch, self._settings)
+        self.starter = Starter(self.launcher, self.book, self.strangers, self._nonce, self.clock.now)
         self.watcher = Watcher(self.launcher, self.book, self.clock.now)
         self._alive_at, self._sweep_at = now.boot + ALIVE_EVERY, now.boot + SWEEP_EVERY
         self._settle_by = now.boot + SETTLE_WITHIN
@@ -99,6 +103,7 @@ class Scheduler:
     def turn(self) -> Wake:
         """Answer everything that has happened or come due, durably; then do what follows from it."""
         now = self.clock.now()
+        self._notice_the_wall_clock(now)
         self._follow_foreign(self.book.read_foreign(), now)
         intents = [*self._held(now), *self._from_facts(self.launcher.facts()), *self._from_clocks(now)]
         self._again = []
@@ -203,7 +208,10 @@ class Scheduler:
             if not any(intent.job == job for intent in intents):
                 self._set_deadline(job, now)
         if self._recovered(now):
-            intents += [Intent(job, Ticks()) for job in self._due.pop(now.utc)]
+            for job in self._due.pop(now.utc):
+                if retry_due(self.book.state(job), now.utc) is not None:
+                    intents.append(Intent(job, TryAgain()))  # before the ticks that it holds off
+                intents.append(Intent(job, Ticks()))
         return intents
 
     def _recovered(self, now: Moment) -> bool:
@@ -222,12 +230,13 @@ class Scheduler:
     def _follow(self, job: str, now: Moment) -> None:
         """Bring alarms, armings and watches in line with a stream that moved."""
         state = self.book.state(job)
-        self._set_due(state)
+        self._set_due(state, now)
         self.starter.consider(job)
         self.watcher.consider(job)
+        self._again += [intent for intent in self.watcher.replace(job) if intent not in self._again]
         self._set_deadline(job, now)
 
-    def _set_due(self, state: JobState) -> None:
+    def _set_due(self, state: JobState, now: Moment) -> None:
         deferred = self.book.deferred.get(state.job)
         after = deferred.until if deferred is not None else state.accounted_to
         table = ticking(state)
@@ -235,7 +244,27 @@ class Scheduler:
         if deferred is not None and state.refused_at is not None:
             write_by = Instant(state.refused_at + WRITE_EVERY)  # also where no further tick comes by then
             due = write_by if due is None else min(due, write_by)
+        if state.past is not None:
+            times = [at for at in (due, retry_at(state, now.utc), self._eased(state, now)) if at is not None]
+            due = min(times, default=None)
+            self._waiting.add(state.job)
+        else:
+            self._waiting.discard(state.job)
         self._due.set(state.job, due)
+
+    def _eased(self, state: JobState, now: Moment) -> Instant | None:
+        """When breaker and budget let go of what waits in the queue, if they hold any of it."""
+        if all(run.state is not State.QUEUED for run in state.runs):
+            return None
+        found = restraint(state, now.utc)
+        return None if found is None else found.until
+
+    def _notice_the_wall_clock(self, now: Moment) -> None:
+        """One that was set back ends the waits that began later than it says now (`fsm.planning.restraint`)."""
+        if now.utc < self._last_utc:
+            for job in sorted(self._waiting):
+                self._follow(job, now)
+        self._last_utc = now.utc
 
     def _set_deadline(self, job: str, now: Moment) -> None:
         times = [now.boot + run.start_by.left(now) for run in self.book.state(job).runs if run.state is State.QUEUED]
@@ -257,7 +286,7 @@ class Scheduler:
     def _say_alive(self, now: Moment) -> None:
         try:
             self._presence.alive(now)
-            if self._presence.renew(now, self.book.max_running):
+            if self._presence.renew(now, self.book.settings):
                 self.book.epoch = self._presence.epoch
         except StoreError as trouble:
             self._in_trouble(trouble)
@@ -267,7 +296,8 @@ class Scheduler:
 
     def _wake(self, now: Moment) -> Wake:
         boots = [self._sweep_at]
-        boots += [at for at in (self._deadlines.next(), self.strangers.alarm()) if at is not None]
+        alarms = (self._deadlines.next(), self.strangers.alarm(), self.starter.alarm())
+        boots += [at for at in alarms if at is not None]
         if self._retry_at is not None:
             boots.append(self._retry_at)
         else:

@@ -11,6 +11,7 @@ from fsm.errors import Conflict, Fenced, StoreError
 from fsm.instants import Moment
 from fsm.model.entries import Body, Checkpoint, Draft, NumbersTaken, SchedulerAlive, SchedulerDown, SchedulerUp
 from fsm.model.job import SCHEDULER_STREAM
+from fsm.model.settings import Settings
 from fsm.model.states import Actor
 from fsm.model.stream import FOLD
 from fsm.planning.retention import SCHEDULERS_BETWEEN, TERM
@@ -28,20 +29,21 @@ class Who:
 
 class Presence:
     """One scheduler's entries about itself. Every method raises `StoreError` where the store cannot take it, `Fenced`
-    when another scheduler took over."""
+    or, when it begins, `WrongEpoch` when another scheduler took over."""
 
     def __init__(self, journal: Journal, who: Who) -> None:
         self._journal, self._who = journal, who
         self.epoch = 0
         self._signs = 0  # of life, in this term
 
-    def up(self, now: Moment, max_running: int, taken: Mapping[str, int]) -> None:
+    def up(self, now: Moment, settings: Settings, taken: Mapping[str, int]) -> None:
         """Begin the next epoch. In the same transaction, numbers are `taken` that runs have which the journal does not
         know (highest number by job): nobody who sees this scheduler up can be given one of them."""
         self._mark(now)
         self.epoch = self._journal.epoch() + 1
         self._signs = 0
-        body = SchedulerUp(self.epoch, self._who.pid, now.boot_id, self._who.version, max_running)
+        groups = settings.groups or None
+        body = SchedulerUp(self.epoch, self._who.pid, now.boot_id, self._who.version, settings.max_running, groups)
         self._append(body, now, taken)
 
     def alive(self, now: Moment) -> None:
@@ -49,14 +51,14 @@ class Presence:
         self._append(SchedulerAlive(self.epoch), now)
         self._signs += 1
 
-    def renew(self, now: Moment, max_running: int) -> bool:
+    def renew(self, now: Moment, settings: Settings) -> bool:
         """Begin a new term where this one is long enough. Raises `Fenced` where somebody else has begun one."""
         if self._signs < TERM:
             return False
         self.down(now, "a new term")
         if self._journal.epoch() != self.epoch:
             raise Fenced(self.epoch, self._journal.epoch())
-        self.up(now, max_running, {})
+        self.up(now, settings, {})
         return True
 
     def _mark(self, now: Moment) -> None:

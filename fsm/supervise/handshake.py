@@ -7,6 +7,7 @@ import os
 
 from fsm.instants import format_instant
 from fsm.model.facts import Execution, Order
+from fsm.supervise.envfile import read_env_file
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.forkclient import ForkServer
 from fsm.supervise.sent import MAX_ORDER, SentOrder
@@ -63,12 +64,15 @@ def make_order(
     `path` is the PATH that commands inherit, `home` a digest of the control groups that supervisors are in.
     """
     argv = _argv(order)
-    size = sum(map(len, argv)) + sum(len(name) + len(text) for name, text in order.env)
+    env = [*order.env, *(read_env_file(order.env_file) if order.env_file is not None else ())]
+    size = sum(map(len, argv)) + sum(len(name) + len(text) for name, text in env)
     if size > MAX_ORDER // 8:  # a character is 4 bytes at most; Linux takes less anyway
         raise ValueError(f"job {order.job}: its command and environment are too large ({size} characters)")
     token = folder.token(order.nonce)
     scheduled_for = "" if order.scheduled_for is None else format_instant(order.scheduled_for)
-    cgroup = os.path.join(cgroup_parent, f"cronfsm-{token}") if cgroup_parent else None
+    # A group would have to stay for as long as what is left behind does, and nobody would be there to remove it.
+    parent = None if order.keep_leftovers else cgroup_parent
+    cgroup = os.path.join(parent, f"cronfsm-{token}") if parent else None
     header = {
         "job": order.job,
         "number": order.number,
@@ -86,9 +90,9 @@ def make_order(
         slot_lock=os.fsencode(folder.slot_lock(order.job)),
         poke=os.fsencode(folder.poke),
         argv=[os.fsencode(word) for word in argv],
-        programs=_programs(argv[0], next((text for name, text in order.env if name == "PATH"), path)),
+        programs=_programs(argv[0], dict(env).get("PATH", path)),
         env=_encoded(
-            *order.env,
+            *env,
             ("CRONFSM_RUN_ID", order.run_id),
             ("CRONFSM_RUN_TOKEN", token),
             ("CRONFSM_JOB", order.job),
@@ -102,6 +106,9 @@ def make_order(
         output_limit=order.output_limit,
         arm_by_us=order.arm_by.boot,
         cgroup=cgroup,
+        idle_us=order.idle_timeout_us or 0,
+        keep=order.keep_leftovers,
+        agent=None if order.agent is None else str(order.agent),
     )
 
 

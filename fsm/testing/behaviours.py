@@ -41,6 +41,7 @@ class Behaviour:
     vanishes: bool = False  # its supervisor and all its processes die at that time
     detached: bool = False  # the command closed its lock and outlives its supervisor (as setuid programs do)
     leaves: tuple[Child, ...] = ()
+    prints: tuple[Duration, ...] = ()  # when it prints something, from its beginning; never otherwise
 
 
 def child(
@@ -54,9 +55,18 @@ def child(
     return Child(lives_us, ignores_term, keeps_lock, hidden)
 
 
-def succeed(after: str | int = DEFAULT_AFTER, *, detached: bool = False, leaves: tuple[Child, ...] = ()) -> Behaviour:
-    """Exit 0 after that time. `detached`: it gave up its slot lock and does not die with its supervisor."""
-    return Behaviour(parse_duration(after), detached=detached, leaves=leaves)
+def succeed(
+    after: str | int = DEFAULT_AFTER,
+    *,
+    detached: bool = False,
+    leaves: tuple[Child, ...] = (),
+    prints: tuple[str | int, ...] = (),
+) -> Behaviour:
+    """Exit 0 after that time. `detached`: it gave up its slot lock and does not die with its supervisor. `prints`: when
+    it prints something, from its beginning; where that is left out it is silent."""
+    return Behaviour(
+        parse_duration(after), detached=detached, leaves=leaves, prints=tuple(parse_duration(at) for at in prints)
+    )
 
 
 def fail(
@@ -78,9 +88,9 @@ def cannot_start(*, armed: bool = True) -> Behaviour:
     return Behaviour(cannot_start=armed, cannot_arm=not armed)
 
 
-def hang(*, detached: bool = False) -> Behaviour:
-    """Never end by itself; TERM ends it."""
-    return Behaviour(None, detached=detached)
+def hang(*, detached: bool = False, leaves: tuple[Child, ...] = (), prints: tuple[str | int, ...] = ()) -> Behaviour:
+    """Never end by itself; TERM ends it. `prints` as for `succeed`."""
+    return Behaviour(None, detached=detached, leaves=leaves, prints=tuple(parse_duration(at) for at in prints))
 
 
 def ignore_term(*, detached: bool = False, leaves: tuple[Child, ...] = ()) -> Behaviour:

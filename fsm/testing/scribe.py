@@ -92,10 +92,12 @@ class Scribe:
         return self.write(name, self.job_body(name, **keys)).state
 
     def job_body(self, name: str, **keys: Any) -> JobPut:
-        """The body of a definition."""
+        """The body of a definition. Unless `keys` say otherwise its runs may wait, so that stories can have several."""
         state = self.journal.state(name)
         anchor = state.anchor if state.anchor is not None else self.now().utc
-        return JobPut(Job(name, **keys), state.version + 1, "test", anchor)
+        return JobPut(
+            Job(name, **{"overlap": "queue", "queue_limit": 1_000, **keys}), state.version + 1, "test", anchor
+        )
 
     def pause(self, job: str) -> Entry:
         """Pause it."""

@@ -31,8 +31,10 @@ RUN_FIELDS = [
     "exit_code",
     "signal",
     "error",
+    "agent",
     "attempt",
     "retry_of",
+    "forced",
     "session_key",
     "slot",
 ]
@@ -296,8 +298,10 @@ def test_a_run_as_json(world: World) -> None:
         "exit_code": 3,
         "signal": None,
         "error": None,
+        "agent": None,
         "attempt": 1,
         "retry_of": None,
+        "forced": False,
         "session_key": "cron:backup:run:1",
         "slot": "free",
     }
@@ -376,10 +380,14 @@ Next due      2026-11-20 04:00:00 CET (in 59m 58s)
               2026-11-20 06:00:00 CET
 Timeout       1d, then TERM, and KILL after 10s
 Start within  1h
-Overlap       skip
+Overlap       skip: a tick while a run is open is refused
 Catch up      once, within 1h
+Retry         none
+Breaker       none
 Output limit  10MB
 Keep          1,000 runs, none older than 400d
+Leftovers     end: what its command leaves behind is ended
+Priority      0
 Folder        /srv
 Environment   A=1
               B=2

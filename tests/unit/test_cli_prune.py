@@ -86,7 +86,7 @@ def test_a_job_that_is_not_there(call: Call) -> None:
     assert "did you mean 'often'?" in err
 
 
-@pytest.mark.requirement("R-62")
+@pytest.mark.requirement("R-72")
 def test_who_asks_for_a_pruned_run_is_told(call: Call) -> None:
     call("prune")
     for command in (("show", "often/3"), ("logs", "often/3"), ("explain", "often/3"), ("cancel", "often/3")):
@@ -100,7 +100,7 @@ def test_who_asks_for_a_pruned_run_is_told(call: Call) -> None:
     assert call("runs", "--job", "often", "--limit", "100")[1].count("often/") == 10
 
 
-@pytest.mark.requirement("R-62")
+@pytest.mark.requirement("R-72")
 def test_who_follows_is_told_of_the_gap(call: Call) -> None:
     call("prune")
     code, out, err = call("journal", "--after", "5")

@@ -380,7 +380,8 @@ def test_a_child_that_is_not_yet_the_command_does_not_hold_the_life_lock(tmp_pat
             return iter(())
 
     sent = SentOrder(b"n", b"", b"", b"", b"", b"", b"", [b"true"], [b"/bin/true"], OnTheWay(), None, 1, 1, 1, None)
-    pid, output, failed = start(sent, slot, life, None)
+    started = start(sent, slot, life, None)
+    pid, output, failed = started.pid, started.output, started.failed
     assert os.read(reached, 1) == b"x"
     os.close(life)
     os.close(slot)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from fsm.cli.again import again
 from fsm.cli.context import Session
 from fsm.cli.group import Command
 from fsm.cli.lookup import known_job
@@ -68,13 +69,13 @@ def _print(session: Session, state: JobState, job: Job, times: list[Instant], no
     if not job.enabled:
         session.output.text(f"\n{job.name} is disabled: at none of these times it will run.")
     elif state.paused:
-        mend = f"cronfsm resume {quoted(job.name)}"
+        mend = again(f"cronfsm resume {quoted(job.name)}")
         session.output.text(f"\n{job.name} is paused: these times are refused until it is resumed ({mend}).")
 
 
 def _never(job: Job) -> str:
     if job.schedule is None:
-        return f"{job.name} has no schedule; it runs by hand only (cronfsm run {quoted(job.name)})."
+        return f"{job.name} has no schedule; it runs by hand only ({again(f'cronfsm run {quoted(job.name)}')})."
     return f"{job.name} ({job.schedule}) is never due after that time."
 
 

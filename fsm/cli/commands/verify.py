@@ -37,7 +37,7 @@ _SQLITE = b"SQLite format 3\x00"
         "cronfsm verify",
         "cronfsm journal --json | cronfsm verify -",
         "cronfsm verify backup-of-a-journal.jsonl",
-        "cronfsm --json journal --heads > heads.jsonl && cronfsm verify --heads heads.jsonl",
+        "cronfsm verify --heads heads.jsonl",
     ],
 )
 @click.argument("file", metavar="[FILE|-]", required=False)

@@ -39,7 +39,7 @@ UPDATE jobs SET seq = ?, last_hash = ?, last_number = ?, slot = ? WHERE job = ?
 -- name: refold
 UPDATE jobs
    SET seq = ?, last_hash = ?, last_number = ?, slot = ?, defined = ?, version = ?, source = ?, anchor = ?,
-       paused = ?, accounted_to = ?, refusal = ?, refused_at = ?
+       paused = ?, accounted_to = ?, refusal = ?, refused_at = ?, past = ?
  WHERE job = ?
 
 -- name: due
@@ -50,8 +50,8 @@ INSERT INTO definitions (job, version, definition) VALUES (?, ?, ?)
 
 -- name: queued
 INSERT INTO runs (job, number, state, cause, version, attempt, queued_at, start_by_utc, start_by_boot,
-                  start_by_boot_id, scheduled_for, retry_of, first_seq)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                  start_by_boot_id, scheduled_for, retry_of, forced, first_seq)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: started
 UPDATE runs
@@ -61,7 +61,8 @@ UPDATE runs
  WHERE job = ? AND number = ?
 
 -- name: ended
-UPDATE runs SET state = ?, reason = ?, started_at = ?, ended_at = ?, exit_code = ?, signal = ?, error = ?
+UPDATE runs SET state = ?, reason = ?, started_at = ?, ended_at = ?, exit_code = ?, signal = ?, error = ?,
+       agent = ?
  WHERE job = ? AND number = ?
 
 -- name: came_out
