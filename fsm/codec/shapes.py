@@ -87,6 +87,11 @@ def shape(cls: type[_T]) -> Shape[_T]:
     return _SHAPES[cls]
 
 
+def json_type(cls: type, name: str, kind: Any) -> Any:
+    """The type that an attribute has in JSON, where the class does not say it all."""
+    return _RETYPED.get((cls, name), kind)
+
+
 def may_be_left_out(cls: type, name: str) -> bool:
     """Whether an attribute that is not None by default is left out all the same where it has its default."""
     return (cls, name) in _OMITTED
