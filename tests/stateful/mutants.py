@@ -26,6 +26,7 @@ from fsm.planning import failures as failures_module
 from fsm.planning import overlap as overlap_module
 from fsm.planning import restraint as restraint_module
 from fsm.planning.reconciliation import Reconciled, gone
+from fsm.planning.restraint import held_back
 from fsm.ports import Append
 from fsm.scheduler import book as book_module
 from fsm.scheduler import core as core_module
@@ -70,7 +71,9 @@ def _always_waiting(patch: pytest.MonkeyPatch, *, unless_pending: bool) -> None:
         consider(self, job)
         state = self.book.state(job)
         queued = next((run for run in state.runs if run.state is State.QUEUED), None)
-        if queued is not None and not (unless_pending and job in self.pending):
+        held = queued is not None and held_back(state, queued, self._clock().utc) is not None
+        if queued is not None and not held and not (unless_pending and job in self.pending):
+            self._late_line.leave(job)
             self._line.join(job, queued.number, queued.queued_at)
 
     patch.setattr(Starter, "consider", considered)
@@ -301,7 +304,10 @@ MUTANTS: dict[str, tuple[Mutant, tuple[str, ...]]] = {
     "a queued run that is armed twice": (queued_run_armed_twice, ("one_arming_at_a_time",)),
     "no epoch": (no_epoch, ("epochs_fence",)),
     "a verdict before its stop": (verdict_before_stop, ("stop_comes_before_a_foreign_verdict",)),
-    "a mute supervisor that is never killed": (mute_is_never_killed, ("a_mute_supervisor_is_killed",)),
+    "a mute supervisor that is never killed": (
+        mute_is_never_killed,
+        ("a_mute_supervisor_is_killed", "no_run_is_open_past_its_deadline"),
+    ),
     "lost without a search": (lost_without_a_search, ("lost_is_real", "released_only_when_all_is_gone")),
     "only open runs are looked at": (only_open_runs_are_looked_at, ("every_slot_is_freed",)),
     "a queue without a limit": (queue_without_a_limit, ("the_queue_has_a_limit",)),
