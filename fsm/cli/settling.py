@@ -6,12 +6,13 @@ import time
 
 from fsm.cli.context import Session
 from fsm.client.answers import Stopper
-from fsm.client.cancel import Canceller, CarefulStopper
+from fsm.client.cancel import Canceller
 from fsm.client.settle import Look, Settler
 from fsm.instants import Duration
 from fsm.model.facts import Execution, StopAnswer
 from fsm.model.run import Run
 from fsm.model.states import Reason
+from fsm.ports import Examination
 
 
 def settler(session: Session) -> Settler:
@@ -22,7 +23,8 @@ def settler(session: Session) -> Settler:
 
 def canceller(session: Session) -> Canceller:
     """A canceller of the session's journal."""
-    return Canceller(session.journal_to_change(), session.launcher, session.clock, settler(session), poke=session.poke)
+    journal = session.journal_to_change()
+    return Canceller(journal, session.launcher, session.clock, pause=time.sleep, poke=session.poke)
 
 
 def see_off(session: Session, run: Run) -> Look:
@@ -42,7 +44,10 @@ class _Late:
         self._session = session
 
     def stop(self, execution: Execution, reason: Reason) -> StopAnswer:
-        return CarefulStopper(self._session.launcher, settler(self._session)).stop(execution, reason)
+        return self._session.launcher.stop(execution, reason)
 
     def kill(self, execution: Execution) -> None:
         self._session.launcher.kill(execution)
+
+    def examine(self, execution: Execution) -> Examination:
+        return self._session.launcher.examine(execution)

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 
 from attrs import frozen
 
+from fsm.cli.again import again
 from fsm.cli.policywords import past_sentence
 from fsm.cli.times import relative, span, stamp
 from fsm.cli.words import quoted
+from fsm.client.admission import Waits
 from fsm.client.story import Denied, Ran, Story
 from fsm.model.run import run_id
-from fsm.model.states import Reason, RefusalReason, State
+from fsm.model.states import Cause, Reason, RefusalReason, State
 from fsm.planning.restraint import pending_retry, restraint
 
 Wrap = Callable[[str, str, str], list[str]]
@@ -53,9 +55,24 @@ def now_text(story: Story, unrecorded: str | None = None) -> str:
     if waiting is not None:
         why = "" if story.reign is not None else " for a scheduler"
         since = span(now - waiting.queued_at)
-        return f"{waiting.id} has waited{why} for {since}; it waits until {stamp(waiting.start_by.utc)} at the latest."
+        text = f"{waiting.id} has waited{why} for {since}; it waits until {stamp(waiting.start_by.utc)} at the latest."
+        return f"{text} {waits_text(story.waits)}".rstrip() if story.reign is not None else text
     past = past_sentence(story.state, now)
     return "no run is open, and the slot is free" + (f"; failures: {past}." if past is not None else ".")
+
+
+MOST_HOLDERS = 5
+"""Runs that are named as those in the way; of more, the number says enough."""
+
+
+def waits_text(waits: Waits | None) -> str:
+    """For what a run waits: ``It waits: group backups has 2 of 2 running: a/3, b/9.``; empty where there is room."""
+    if waits is None or not waits.full:
+        return ""
+    who = f"group {waits.group} has" if waits.group is not None else "there are"
+    names = ", ".join(waits.holders[:MOST_HOLDERS]) + (", ..." if len(waits.holders) > MOST_HOLDERS else "")
+    others = f" ({waits.others} more {'wait' if waits.others > 1 else 'waits'} for the same)" if waits.others else ""
+    return f"It waits: {who} {len(waits.holders)} of {waits.most} running: {names}{others}."
 
 
 def next_text(story: Story) -> str:
@@ -83,7 +100,7 @@ def next_text(story: Story) -> str:
 
 def mends(story: Story) -> list[Mend]:
     """What would help, the most urgent first."""
-    return list(_mends(story))
+    return [Mend(again(mend.command), mend.why) for mend in _mends(story)]
 
 
 def _mends(story: Story) -> Iterator[Mend]:
@@ -132,13 +149,22 @@ def _after_the_last(story: Story) -> Iterator[Mend]:
     if not isinstance(last, Ran):
         return
     run = last.life.run
+    if run.cause is Cause.IMPORTED:
+        return  # it ran elsewhere; nothing of it lies here
     if run.reason in (Reason.EXIT_CODE, Reason.SIGNAL, Reason.ERROR, Reason.NO_RESULT):
         yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)
+    elif run.reason is Reason.REFUSED:
+        yield Mend(_redefine(story), "with another message: asked in the same words it is declined again")
     elif run.reason is Reason.RUN_TIMEOUT:
         yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)
         yield Mend(_redefine(story), "with a longer timeout, if it needs more time")
+    elif run.reason is Reason.IDLE_TIMEOUT:
+        yield Mend(f"cronfsm logs {quoted(run.id)}", "see what it printed before it fell silent")
+        yield Mend(_redefine(story), "with a longer idle_timeout, if it is meant to be silent for so long")
     elif run.reason is Reason.QUEUE_TIMEOUT:
-        yield Mend(_redefine(story), "with a longer start_within, or a larger max_running: it waited too long")
+        group = story.job.group if story.job is not None else None
+        more = "a larger max_running" + (f" (of the scheduler, or of group {group})" if group is not None else "")
+        yield Mend(_redefine(story), f"with a longer start_within, or {more}: it waited too long")
     elif run.reason is Reason.START_FAILED:
         yield Mend(_redefine(story), "with a command that can be executed")
     elif run.state is State.LOST:

@@ -14,7 +14,7 @@ from fsm.cli.words import ending, how
 from fsm.client.story import Answer, Changed, Denied, Life, Pending, Ran, Story
 from fsm.instants import SECOND, Instant
 from fsm.model.run import Run, run_id
-from fsm.model.states import HELD_BACK, Cause, Reason, RefusalReason, State
+from fsm.model.states import HELD_BACK, Cause, Kind, Reason, RefusalReason, State
 
 _LATE = 5 * SECOND
 """What was recorded this much later than it happened is worth saying."""
@@ -95,7 +95,8 @@ class _Teller:
             if first is not None:
                 yield "What the journal says last before that:"
             elif self.story.begins is not None:
-                yield f"Its journal begins {stamp(self.story.begins.at)} #{self.story.begins.entry}."
+                pruned = ": what came before is pruned" if self.story.begins.what == Kind.CHECKPOINT else ""
+                yield f"Its journal begins {stamp(self.story.begins.at)} #{self.story.begins.entry}{pruned}."
 
     # ---- answers
 
@@ -115,14 +116,20 @@ class _Teller:
         run = answer.life.run
         when = stamp(answer.tick if answer.tick is not None else answer.at)
         yield f"{when}  {self._verb(answer)}: {self.output.paint(_what(run, self.story.now), colour_of(run.state))}"
-        yield from self.wrap(_life(answer.life, answer.tick or answer.at) + ".")
-        if run.error and run.reason not in (Reason.RUN_TIMEOUT, Reason.QUEUE_TIMEOUT):
+        if answer.cause is Cause.IMPORTED:
+            steps = answer.life.steps
+            yield from self.wrap(f"imported {stamp(steps[0].recorded)} (#{steps[0].entry} to #{steps[-1].entry}).")
+        else:
+            yield from self.wrap(_life(answer.life, answer.tick or answer.at) + ".")
+        if run.error and run.state is not State.TIMED_OUT:  # its reason says all
             yield from self.wrap(run.error.split("\n", 1)[0])
         self._told.add(run.number)
 
     def _verb(self, answer: Ran) -> str:
         run = answer.life.run
-        asked = {Cause.MANUAL: "asked for by hand, ", Cause.RETRY: "retried, "}.get(answer.cause, "")
+        asked = {Cause.MANUAL: "asked for by hand, ", Cause.RETRY: "retried, ", Cause.IMPORTED: "elsewhere, "}.get(
+            answer.cause, ""
+        )
         if run.forced:
             asked = "forced by hand, "
         elif run.retry_of is not None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from fsm.client.engine import Engine
+from fsm.client.settings import change_settings, settings, with_groups
 from fsm.codec.jobs import job_diff
+from fsm.codec.jobsfile import JobsFile
 from fsm.errors import BadJobs
 from fsm.model.commands import Command, Put, Remove
 from fsm.model.job import Job, fold_name
+from fsm.model.settings import Settings
 from fsm.model.states import Reason
 
 
@@ -79,3 +82,41 @@ def apply(
     for name in changes.removed:
         engine.end_open_runs(name, Reason.JOB_REMOVED)
     return changes
+
+
+def apply_file(
+    engine: Engine, file: JobsFile, *, source: str, prune: bool = False, prune_source: bool = False
+) -> Changes:
+    """`apply`, and the bounds that the file sets: see `settings_after`.
+
+    If this process stops in between: groups are there before the jobs that name them, and stay until nobody does; the
+    next `apply` of the file goes on.
+    """
+    change_settings(engine, lambda now: _bounds(now, file))
+    changes = apply(engine, file.jobs, source=source, prune=prune, prune_source=prune_source)
+    change_settings(engine, lambda now: _without_unused(now, file, _named_groups(engine)))
+    return changes
+
+
+def settings_after(engine: Engine, file: JobsFile, changes: Changes) -> tuple[Settings, Settings]:
+    """The bounds in force, and those after `changes`: `max_running` where the file says it; its groups, and of the
+    others those that a job still names."""
+    now = settings(engine.journal)
+    named = _named_groups(engine, {*(job.name for job in file.jobs), *changes.removed})
+    return now, _without_unused(_bounds(now, file), file, named | {job.group for job in file.jobs})
+
+
+def _bounds(now: Settings, file: JobsFile) -> Settings:
+    most = now.max_running if file.max_running is None else file.max_running
+    return with_groups(evolve(now, max_running=most), file.groups)
+
+
+def _without_unused(now: Settings, file: JobsFile, named: set[str | None]) -> Settings:
+    keep = named | {group.name for group in file.groups}
+    return evolve(now, groups=tuple(group for group in now.groups if group.name in keep))
+
+
+def _named_groups(engine: Engine, but: set[str] | None = None) -> set[str | None]:
+    """The groups that stored jobs name, but for those jobs."""
+    definitions = [summary.state.definition for summary in engine.journal.jobs()]
+    return {job.group for job in definitions if job is not None and job.name not in (but or ())}

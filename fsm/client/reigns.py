@@ -37,6 +37,14 @@ class Outage:
     after: Reign | None
 
 
+def last_sign(journal: Journal) -> Instant | None:
+    """When a scheduler last wrote that it came, was there, or went; None where there never was one."""
+    for entry in journal.entries(job=SCHEDULER_STREAM, newest_first=True, limit=MOST):
+        if isinstance(entry.body, SchedulerUp | SchedulerAlive | SchedulerDown):
+            return entry.at
+    return None
+
+
 def reigns(journal: Journal, since: Instant) -> list[Reign]:
     """The schedulers that were up at or after `since`, and the one before them, oldest first."""
     entries: list[Entry] = []

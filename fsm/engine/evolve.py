@@ -16,6 +16,7 @@ from fsm.errors import IllegalEntry
 from fsm.instants import Instant
 from fsm.lifecycle.machine import compiled
 from fsm.model.entries import (
+    IMPORTED_BOOT,
     Checkpoint,
     Draft,
     Ended,
@@ -38,7 +39,7 @@ from fsm.model.job import SCHEDULER_STREAM, Job
 from fsm.model.past import Past
 from fsm.model.run import Run
 from fsm.model.states import Cause, Reason, SlotState, State, Trigger
-from fsm.model.stream import JobState
+from fsm.model.stream import FOLD, JobState
 from fsm.planning.failures import after_end, kept_over_an_edit, without_retry
 
 Record = Draft | Entry
@@ -136,7 +137,7 @@ def _queued(state: JobState, record: Record, body: Queued) -> JobState:
         body.cause,
         body.version,
         body.attempt,
-        record.at,
+        record.at if body.origin is None else body.origin.at,
         body.start_by,
         body.scheduled_for,
         body.retry_of,
@@ -156,7 +157,7 @@ def _queued(state: JobState, record: Record, body: Queued) -> JobState:
         state.slot,
         refusal,
         state.refused_at,
-        state.past if state.past is None else without_retry(state.past),
+        state.past if state.past is None or body.origin is not None else without_retry(state.past),
     )
 
 
@@ -212,6 +213,8 @@ def _started(state: JobState, record: Record, body: Started) -> JobState:
     target = _move(state, run, Trigger.START, None)
     if state.slot is not None:
         raise _illegal(state, f"the slot is held by run {state.slot}", "overlap")
+    if (run.cause is Cause.IMPORTED) is not (body.arming.boot_id == IMPORTED_BOOT):
+        raise _illegal(state, f"its arming is of the boot {body.arming.boot_id!r}, its cause {run.cause}", "origin")
     if state.past is not None:
         check_start(state, record.at, run)
     started = Run(
@@ -243,7 +246,9 @@ def _ended(state: JobState, record: Record, body: Ended) -> JobState:
     run = _the_run(state, record)
     after = ended(state, run, body)
     past, job = state.past, state.definition
-    if past is not None or after.state is not State.SUCCEEDED:  # else there is nothing to remember, nor to forget
+    if run.cause is Cause.IMPORTED:
+        pass  # how it went elsewhere, some time ago, neither holds the job back here nor makes it well again
+    elif past is not None or after.state is not State.SUCCEEDED:  # else there is nothing to remember, nor to forget
         past = after_end(past, run, after.state, body, record.at, job)
     return _with(state, after, state.slot, past)
 
@@ -272,6 +277,7 @@ def ended(state: JobState, run: Run, body: Ended) -> Run:
         body.error,
         run.slot,
         run.forced,
+        body.agent,
     )
 
 
@@ -307,8 +313,16 @@ def _refused(state: JobState, record: Record, body: Refused) -> JobState:
 
 
 def _checkpoint(state: JobState, record: Record, body: Checkpoint) -> JobState:
-    if not 0 < body.count <= state.seq:
+    """Changes nothing but where the stream may begin from now on. A stream that was pruned begins with it."""
+    sealed = body.state
+    if not isinstance(sealed, JobState) or (sealed.job, sealed.seq) != (state.job, body.count) or body.count < 1:
+        raise _illegal(state, "its state is not that of the entries that it seals", "checkpoint")
+    if state.seq == 0 and isinstance(record, Entry) and record.seq == body.count + 1:
+        return _next(sealed)
+    if body.count != state.seq:
         raise _illegal(state, f"it seals {body.count} entries of {state.seq}", "checkpoint")
+    if body.fold == FOLD and sealed != state:
+        raise _illegal(state, "its state is not the fold of the entries that it seals", "checkpoint")
     return _next(state)
 
 

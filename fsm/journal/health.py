@@ -62,7 +62,7 @@ def _newest(store: Store) -> Iterator[str]:
             found.append(f"{where} was changed: its hash is not that of its content")
         if entry.epoch is not None and entry.epoch > epoch:
             found.append(f"{where} was appended under epoch {entry.epoch}, and the projection knows none above {epoch}")
-        if above is not None and entry.id != above - 1:
+        if above is not None and entry.id != above - 1 and not _pruned_after(store, above - 1):
             found.append(f"an entry with id {above - 1} is missing")
         follower = after.get(entry.job)
         if follower is None and reads.head(store, entry.job) != (entry.seq, entry.hash):
@@ -71,6 +71,11 @@ def _newest(store: Store) -> Iterator[str]:
             found.append(f"entry {follower.seq} of {entry.job} does not follow entry {entry.seq}")
         after[entry.job], above = entry, entry.id
     return reversed(found)
+
+
+def _pruned_after(store: Store, ident: int) -> bool:
+    """Whether an entry of this id may have been pruned: a stream that was begins with a checkpoint that came later."""
+    return store.execute(_SQL["pruned_after"], (ident,)).get is not None
 
 
 def _ends(store: Store) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from fsm.codec.stored_jobs import job_from_text
+from fsm.codec.stored_jobs import evidence_from_text, evidence_to_text, job_from_text
 from fsm.instants import Deadline, Instant
 from fsm.model.entries import Refused
 from fsm.model.past import Past
@@ -52,6 +52,7 @@ def run_from_row(row: Row) -> Run:
         row[29],
         SlotState.HELD if row[30] else SlotState.FREE,
         bool(row[31]),
+        evidence_from_text(row[32]),
     )
 
 
@@ -192,6 +193,7 @@ def ended_row(run: Run) -> Row:
         run.exit_code,
         run.signal,
         run.error,
+        evidence_to_text(run.agent),
         run.job,
         run.number,
     )

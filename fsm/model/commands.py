@@ -45,13 +45,17 @@ class TakeNumbers:
 
 @frozen(slots=True)
 class Request:
-    """A manual run, now; with `force`, also past breaker and budget.
+    """A run, now: by hand, or, with `retry_of`, as attempt number `attempt` at what that run did not do.
 
-    `at_once`: it is to be started in the same step, so a place in the queue is none.
+    With `force`, also past breaker and budget. `at_once`: it is to be started in the same step, so a place in the queue
+    is none. `env`: variables for this run, before those of its job.
     """
 
     force: bool = False
     at_once: bool = False
+    retry_of: int | None = None
+    attempt: int = 1
+    env: tuple[tuple[str, str], ...] = ()
 
 
 @frozen(slots=True)
@@ -79,10 +83,14 @@ class Deferred:
 
 @frozen(slots=True)
 class Ticks:
-    """Answer every tick up to now; with `flush`, only write what was deferred, before something else changes."""
+    """Answer every tick up to now; with `flush`, only write what was deferred, before something else changes.
+
+    `draining`: the scheduler is about to end and starts nothing more.
+    """
 
     deferred: Deferred | None = None
     flush: bool = False
+    draining: bool = False
 
 
 @frozen(slots=True)

@@ -66,6 +66,18 @@ class Reason(StrEnum):
     OVERDUE = "overdue"
 
 
+class ErrorClass(StrEnum):
+    """What kind of error ended an agent's turn: `failed(error)` says that there was one, this says what helps."""
+
+    RATE_LIMITED = "rate_limited"
+    OVERLOADED = "overloaded"
+    AUTH = "auth"
+    NETWORK = "network"
+    PERMISSION_DENIED = "permission_denied"
+    MAX_TURNS = "max_turns"
+    OTHER = "other"
+
+
 class Cause(StrEnum):
     """Why a run was queued."""
 
@@ -73,6 +85,7 @@ class Cause(StrEnum):
     MANUAL = "manual"
     RETRY = "retry"
     CATCH_UP = "catch_up"
+    IMPORTED = "imported"  # it ran under another scheduler, and is over; see `fsm.model.entries.Origin`
 
 
 class RefusalReason(StrEnum):
@@ -104,6 +117,7 @@ class Evidence(StrEnum):
     CGROUP = "cgroup"  # its control group is empty
     SCAN = "scan"  # two searches in a row found no process of it
     REBOOT = "reboot"  # the machine was started anew since
+    IMPORTED = "imported"  # it ran elsewhere, and the history that it comes from says that it ended
 
 
 class Kind(StrEnum):

@@ -9,6 +9,14 @@ from fsm.model.past import Past
 from fsm.model.run import Run
 from fsm.model.values import value
 
+FOLD = 1
+"""The version of the fold, which checkpoints carry.
+
+One more where a field is added, or comes to mean something else, so that folding the same entries gives another value
+than the versions before had: then what an older checkpoint says is taken over where the stream begins with it, and not
+held against the fold elsewhere. A new field needs a default, which is what it had before there was such a thing.
+"""
+
 
 @value(slots=True)
 class JobState:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
+
 import fsm
-from fsm.client.apply import Changes, apply
-from fsm.client.cancel import CarefulStopper
+from fsm.client.apply import Changes, apply_file
 from fsm.client.engine import Engine
-from fsm.client.settings import change_max_running, max_running
-from fsm.client.settle import Settler
+from fsm.client.settings import settings
 from fsm.codec.jobsfile import JobsFile, read_jobs
 from fsm.errors import BadJobs, CronfsmError, FolderUnusable, StoreError
 from fsm.instants import SECOND, Duration
 from fsm.journal.health import require_sound
+from fsm.journal.mend import Mender
+from fsm.journal.migrate import migrate
 from fsm.journal.missing import require_not_lost
 from fsm.journal.sqlite import SqliteJournal
 from fsm.model.events import LifecycleEvent
@@ -32,6 +33,7 @@ from fsm.scheduler.publish import Broadcast, Courier
 from fsm.scheduler.systemd import Notifier, deadly_kill_mode
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.launcher import ProcessLauncher
+from fsm.supervise.outputs import RunFolders
 
 MAX_FILE = 64 << 20
 """Bytes of a jobs file; a hundred thousand jobs take a quarter of it, and what is larger is no jobs file."""
@@ -47,9 +49,21 @@ def read_jobs_file(path: Path) -> JobsFile:
     if len(data) > MAX_FILE:
         raise BadJobs((f"{path}: it is larger than {MAX_FILE >> 20} MiB",))
     try:
-        return read_jobs(data.decode("utf-8"))
+        return _found_beside(read_jobs(data.decode("utf-8")), path)
     except UnicodeDecodeError as error:
         raise BadJobs((f"{path}: byte {error.start} is not UTF-8",)) from None
+
+
+def _found_beside(jobs: JobsFile, path: Path) -> JobsFile:
+    """An `env_file` is named from where the jobs file lies."""
+    folder = path.resolve().parent
+    return attrs.evolve(
+        jobs,
+        jobs=tuple(
+            job if job.env_file is None else attrs.evolve(job, env_file=str(folder / os.path.expanduser(job.env_file)))
+            for job in jobs.jobs
+        ),
+    )
 
 
 def forget_the_run() -> None:
@@ -108,7 +122,7 @@ class Server:
         jobs = read_jobs_file(self._jobs_file) if self._jobs_file is not None else None
         clock = SystemClock()
         self._folder.create()
-        ended = take_over(self._folder) if self._takeover else None
+        ended = take_over(self._folder, self._say_to) if self._takeover else None
         lock = SchedulerLock(self._folder, clock.now())
         voice: Courier[str] = Courier(self._say_to, "cronfsm-voice")
         self._say = voice.put
@@ -123,6 +137,7 @@ class Server:
             publisher.subscribe(self._on_event)
         try:
             require_not_lost(self._folder.journal, self._folder.has_runs)
+            self._bring_up_to_date(clock)
             journal = SqliteJournal(self._folder.journal)
             try:
                 require_sound(journal.path, journal.unsound())
@@ -134,6 +149,15 @@ class Server:
             voice.close()
             lock.close()
 
+    def _bring_up_to_date(self, clock: SystemClock) -> None:
+        """A journal that an older version wrote. The lock is held: no scheduler of that version is up any more."""
+        migrated = migrate(self._folder.journal, Mender(clock.now(), this_process()[0], fsm.__version__).stamp)
+        if migrated is not None:
+            self._say(
+                f"the journal was brought from schema {migrated.source} to {migrated.target}; "
+                f"as it was before, it is kept in {migrated.kept}"
+            )
+
     def _serve(
         self,
         journal: SqliteJournal,
@@ -144,9 +168,7 @@ class Server:
     ) -> None:
         launcher = ProcessLauncher(self._folder, clock)
         try:
-            settler = Settler(journal, launcher, clock, pause=time.sleep)
-            stopper = CarefulStopper(launcher, settler)
-            self._engine = Engine(journal, clock=clock, stopper=stopper, actor=Actor.SCHEDULER)
+            self._engine = Engine(journal, clock=clock, stopper=launcher, actor=Actor.SCHEDULER)
             if jobs is not None:
                 self._apply(jobs)
             self._scheduler = Scheduler(
@@ -156,7 +178,8 @@ class Server:
                 publisher,
                 nonce=lambda: secrets.token_hex(8),
                 who=Who(this_process()[0], fsm.__version__),
-                max_running=max_running(journal),
+                settings=settings(journal),
+                outputs=RunFolders(self._folder),
             )
             loop = Loop(
                 self._scheduler,
@@ -176,10 +199,7 @@ class Server:
 
     def _apply(self, jobs: JobsFile) -> Changes:
         source = f"file:{self._jobs_file.resolve()}" if self._jobs_file is not None else "file:"
-        changes = apply(self._engine, jobs.jobs, source=source, prune_source=True)
-        if jobs.max_running is not None:
-            change_max_running(self._engine, jobs.max_running)
-        return changes
+        return apply_file(self._engine, jobs, source=source, prune_source=True)
 
     def _reload(self) -> None:
         """SIGHUP. A mistake in the file leaves everything as it was."""

@@ -24,6 +24,9 @@ from fsm.scheduler.book import Book, Intent
 SEARCH_AGAIN = Duration(30 * SECOND)
 """How long to wait before searching anew for what could not be ended: it may end by itself, or be ended by hand."""
 
+ASK_AGAIN = Duration(SECOND)
+"""How long a mailbox may be busy before its supervisor is taken to hang: who uses it needs microseconds."""
+
 
 @frozen(slots=True)
 class _Search:
@@ -42,6 +45,7 @@ class Watcher:
         self._searches: dict[str, _Search] = {}  # nonce -> search under way
         self.hindered: dict[str, tuple[str, int]] = {}  # job -> what keeps its slot held, when to search again
         self._kill_by: dict[str, tuple[str, int]] = {}  # job -> nonce, boot time after which a mute one is killed
+        self._busy_until: dict[str, int] = {}  # job -> boot time up to which its holder's mailbox may be busy
 
     @property
     def searching(self) -> bool:
@@ -67,6 +71,7 @@ class Watcher:
             kept.close()
         self.hindered.pop(job, None)
         self._kill_by.pop(job, None)
+        self._busy_until.pop(job, None)
         nonce = self._nonces.pop(job, None)
         if nonce is not None:
             del self._watched[nonce]
@@ -128,9 +133,8 @@ class Watcher:
             again = self.hindered[job][1]
         elif run.state is State.RUNNING:
             again = now.boot + (run.reap_by.left(now) if run.reap_by is not None else 0)
-            killed = self._kill_by.get(job)
-            if killed is not None and killed[0] == run.arming.nonce:
-                again = max(again, killed[1])
+            busy = self._busy_until.get(job, again)
+            again = min(again, busy) if to_be_replaced(self.book.state(job)) is not None else max(again, busy)
         else:
             again = self._kill_time(run, run.arming.nonce, now)
         return again
@@ -159,7 +163,7 @@ class Watcher:
             del self._kill_by[job]  # and again, after as long, should it survive that
             self.launcher.kill(execution)
             return self.examine(job)
-        return []
+        return self.replace(job) if job in self._busy_until else []
 
     def replace(self, job: str) -> list[Intent]:
         """End the running run whose slot a newer one is to take (`overlap = "replace"`): stop first, then the verdict.
@@ -170,6 +174,8 @@ class Watcher:
         execution = self._holder(job)
         if run is None or execution is None or job in self._kept:
             return []  # its supervisor is dead: what is found of it decides
+        if self._busy_until.get(job, 0) > self._clock().boot:
+            return []
         return self._stop(job, execution, Reason.REPLACED, Stop(run.number, Reason.REPLACED, stopped=True))
 
     def _end_overdue(self, job: str, run: Run, execution: Execution) -> list[Intent]:
@@ -183,20 +189,20 @@ class Watcher:
         return self._stop(job, execution, Reason.OVERDUE, _overdue(run))
 
     def _stop(self, job: str, execution: Execution, reason: Reason, verdict: Command) -> list[Intent]:
-        if self._killed_lately(job, execution):
-            return []
         if self.launcher.stop(execution, reason) is StopAnswer.BUSY:
-            # It may be some time in dying (a disk that does not answer): look, and kill, again later, not at once.
-            self._kill_by[job] = (execution.arming.nonce, self._clock().boot + SEARCH_AGAIN)
-            self.launcher.kill(execution)
-            return self.examine(job)
+            return self._busy(job, execution)
         # its own verdict, if it gave one before the stop, comes before ours
         return self.examine(job) or [Intent(job, verdict, Actor.REAPER)]
 
-    def _killed_lately(self, job: str, execution: Execution) -> bool:
-        """Whether it was found to hang in its mailbox, and has been killed, a short time ago."""
-        killed = self._kill_by.get(job)
-        return killed is not None and killed[0] == execution.arming.nonce and self._clock().boot < killed[1]
+    def _busy(self, job: str, execution: Execution) -> list[Intent]:
+        """Somebody holds its mailbox. It is asked once more in a moment (that may be a client), then killed."""
+        now = self._clock().boot
+        if now < self._busy_until.setdefault(job, now + ASK_AGAIN):
+            return []
+        # It may be some time in dying (a disk that does not answer): look, and kill, again later, not at once.
+        self._busy_until[job] = now + SEARCH_AGAIN
+        self.launcher.kill(execution)
+        return self.examine(job)
 
     def close(self) -> None:
         """Let every life lock go."""

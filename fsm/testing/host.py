@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from fsm.client.settings import settings
 from fsm.errors import Fenced, JournalFull, StoreError
 from fsm.instants import SECOND, Duration, Instant, parse_duration, parse_instant
 from fsm.journal.memory import MemoryJournal
+from fsm.model.settings import Settings
 from fsm.ports import Journal
 from fsm.testing import invariants as invariants  # registers the laws
 from fsm.testing.behaviours import Behaviour, succeed
@@ -45,7 +47,7 @@ class Host:
         self.store: Journal = MemoryJournal(node="simulated") if journal is None else journal
         self.witness = Witness(self.world)
         self.world.witness = self.witness
-        self.max_running = max_running
+        self._settings = Settings(max_running)
         self._scripts: dict[str, list[tuple[int, tuple[Behaviour, ...]]]] = {}
         self._lives: list[Life] = []
         self._failing = 0
@@ -149,7 +151,7 @@ class Host:
             self.world,
             self.store,
             self.behaviour,
-            self.max_running,
+            self._bounds(),
             self._before_append,
             self.witness.appended,
             self.witness.rejected,
@@ -164,6 +166,10 @@ class Host:
         except StoreError as trouble:
             self._end(new, f"the scheduler cannot begin: {trouble}")
         self._turns(self.world.t)
+
+    def _bounds(self) -> Settings:
+        """Those that were set last, as for `serve`; at first what the simulation was made with."""
+        return settings(self.store) if self.store.epoch() else self._settings
 
     def stop_scheduler(self) -> None:
         """SIGSTOP: it does nothing, and its pipes stay open. `restart` then begins another one (a takeover)."""

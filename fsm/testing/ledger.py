@@ -25,6 +25,7 @@ from fsm.model.job import Job
 from fsm.model.run import run_id
 from fsm.model.states import TERMINAL, Cause, Reason, State, Trigger
 from fsm.model.stream import JobState
+from fsm.planning.jitter import come_until
 from fsm.planning.schedule import Timetable, timetable
 
 TICKS = frozenset({Cause.SCHEDULE, Cause.CATCH_UP})
@@ -133,6 +134,11 @@ class Stream:
         if job is None or job.schedule is None or not job.enabled:
             return None
         return timetable(job.schedule, job.timezone)
+
+    def come_until(self, now: Instant) -> Instant:
+        """The time up to which its scheduled times have come, jitter included, by `now`."""
+        job, table = self.definition, self.table
+        return now if job is None or table is None else come_until(job, table, now, self.anchor)
 
     def changed_since(self, story: Story) -> bool:
         """Whether the job was defined anew since that run ended."""

@@ -159,8 +159,8 @@ BODIES_IN_JSON: list[tuple[Any, State | None, str]] = [
     (
         JobPut(Job("a", schedule="0 3 * * *", command=["x"], timeout="30m"), 1, "cli", NOW),
         None,
-        '{"anchor":"2026-03-28T22:00:00.000001Z","event":"put","job":{"catch_up":"once","catch_up_limit":10,"catch_up_within":"1h",'
-        '"command":["x"],"enabled":true,"env":{},"grace":"10s","name":"a","output_limit":"10MB","overlap":"skip","queue_limit":1,'
+        '{"anchor":"2026-03-28T22:00:00.000001Z","event":"put","job":{"catch_up":"once","catch_up_within":"1h",'
+        '"command":["x"],"enabled":true,"env":{},"grace":"10s","name":"a","output_limit":"10MB","overlap":"skip",'
         '"schedule":"0 3 * * *","start_within":"1h","timeout":"30m","timezone":"UTC"},"source":"cli","version":1}',
     ),
     (
@@ -305,7 +305,6 @@ def test_a_transition_that_the_lifecycle_does_not_have_is_not_read(triple: Tripl
 
 def test_a_text_that_utf_8_cannot_hold_is_a_bad_value() -> None:
     for draft in (
-        Draft("a", NOW, Actor.CLI, 1, Ended(Trigger.FAIL, Reason.ERROR, NOW, error="\ud800")),
         Draft("\ud800", NOW, Actor.CLI, None, JobPaused()),
         Draft("a", NOW, Actor.CLI, 1, Ended(Trigger.FAIL, Reason.ERROR, NOW, exit_code=1 << 70)),
     ):

@@ -14,6 +14,7 @@ from fsm.cli.settling import stopper
 
 if TYPE_CHECKING:
     from fsm.client.apply import Changes
+    from fsm.model.settings import Settings
 
 
 @click.command(
@@ -31,30 +32,42 @@ def apply_command(session: Session, file: Path, dry_run: bool, prune: bool) -> N
     Every mistake in the file is shown, a line each, and nothing is changed then. Jobs that the file does not have stay,
     unless --prune is given.
     """
-    from fsm.client.apply import apply, compare
+    from fsm.client.apply import apply_file, compare, settings_after
     from fsm.client.engine import Engine
-    from fsm.client.settings import change_max_running, max_running
     from fsm.scheduler.serve import read_jobs_file
 
     jobs = read_jobs_file(file)
     source = f"file:{file.resolve()}"
     if dry_run:
         engine = Engine(session.journal, clock=session.clock)
-        changes = compare(engine, jobs.jobs, source=source, prune=prune, prune_source=False)
     else:
         engine = session.engine(create=True, stopper=stopper(session))
-        changes = apply(engine, jobs.jobs, source=source, prune=prune)
-    before, wanted = max_running(engine.journal), jobs.max_running
-    if wanted is not None and wanted != before and not dry_run:
-        change_max_running(engine, wanted)
-    running = (before, wanted) if wanted is not None and wanted != before else None
+    changes = compare(engine, jobs.jobs, source=source, prune=prune, prune_source=False)
+    bounds = bound_changes(*settings_after(engine, jobs, changes))
+    if not dry_run:
+        changes = apply_file(engine, jobs, source=source, prune=prune)
     if session.as_json:
-        session.output.document(_json(changes, running, dry_run=dry_run))
+        session.output.document(_json(changes, bounds, dry_run=dry_run))
     else:
-        session.output.text(_text(changes, running, dry_run=dry_run))
+        session.output.text(_text(changes, bounds, dry_run=dry_run))
 
 
-def _json(changes: Changes, running: tuple[int, int] | None, *, dry_run: bool) -> dict[str, object]:
+Bound = tuple[str, int | None, int | None]
+"""Key of the file, the value before and the one after; None where there is none."""
+
+
+def bound_changes(before: Settings, after: Settings) -> list[Bound]:
+    """The bounds that differ, by their keys in the file."""
+    from fsm.codec.mistakes import dotted
+
+    names = sorted({group.name for group in (*before.groups, *after.groups)})
+    bounds: list[Bound] = [("scheduler.max_running", before.max_running, after.max_running)]
+    bounds += [(f"{dotted(('groups', name))}.max_running", before.group(name), after.group(name)) for name in names]
+    return [bound for bound in bounds if bound[1] != bound[2]]
+
+
+def _json(changes: Changes, bounds: list[Bound], *, dry_run: bool) -> dict[str, object]:
+    running = next(({"old": old, "new": new} for key, old, new in bounds if key == "scheduler.max_running"), None)
     return {
         "ok": True,
         "dry_run": dry_run,
@@ -66,7 +79,8 @@ def _json(changes: Changes, running: tuple[int, int] | None, *, dry_run: bool) -
         "removed": list(changes.removed),
         "unchanged": list(changes.unchanged),
         "kept": list(changes.kept),
-        "max_running": None if running is None else {"old": running[0], "new": running[1]},
+        "max_running": running,
+        "settings": [{"key": key, "old": old, "new": new} for key, old, new in bounds],
     }
 
 
@@ -80,7 +94,7 @@ def _unchanged(names: tuple[str, ...]) -> list[str]:
     return [f"unchanged  {name}" for name in names]
 
 
-def _text(changes: Changes, running: tuple[int, int] | None, *, dry_run: bool) -> str:
+def _text(changes: Changes, bounds: list[Bound], *, dry_run: bool) -> str:
     lines = [f"added      {name}" for name in changes.added]
     for change in changes.changed:
         lines.append(f"changed    {change.name}")
@@ -88,8 +102,8 @@ def _text(changes: Changes, running: tuple[int, int] | None, *, dry_run: bool) -
     lines += [f"removed    {name}" for name in changes.removed]
     lines += _unchanged(changes.unchanged)
     lines += [f"kept       {name} (not in the file; --prune removes it)" for name in changes.kept]
-    if running is not None:
-        lines.append(f"scheduler.max_running: {running[0]} -> {running[1]}")
+    for key, old, new in bounds:
+        lines.append(f"{key}: {'not set' if old is None else old} -> {'not set' if new is None else new}")
     if not lines:
         lines.append("The file has no jobs, and there are none.")
     if dry_run:

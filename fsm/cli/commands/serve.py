@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from fsm.cli.again import again
 from fsm.cli.context import Session
 from fsm.cli.eventtext import EventLines, event_json
 from fsm.cli.exits import Exit
@@ -114,5 +115,5 @@ def _already(session: Session, error: AlreadyServed) -> str:
     who = f"process {error.pid}" if error.pid is not None else "another process"
     return (
         f"{who} serves {session.folder_path} already, and there is one scheduler for each data folder.\n"
-        "To end that one and go on in its place: cronfsm serve --takeover"
+        f"To end that one and go on in its place: {again('cronfsm serve --takeover')}"
     )

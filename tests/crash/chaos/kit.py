@@ -24,7 +24,6 @@ from chaos.processes import WITHIN_S, Process, carrying, end_all, process
 from chaos.tickets import KILL
 from fsm.client.cancel import Canceller
 from fsm.client.engine import Engine
-from fsm.client.settle import Settler
 from fsm.journal.sqlite import SqliteJournal
 from fsm.model.entries import Entry, Refused, Released, Started
 from fsm.model.facts import Execution
@@ -272,8 +271,7 @@ class Stand:
         with self.journal(read_only=False) as journal:
             launcher = ProcessLauncher(self.folder, CLOCK)
             try:
-                settler = Settler(journal, launcher, CLOCK, pause=time.sleep, poke=self.poke)
-                canceller = Canceller(journal, launcher, CLOCK, settler, poke=self.poke)
+                canceller = Canceller(journal, launcher, CLOCK, pause=time.sleep, poke=self.poke)
                 return canceller.cancel(Engine(journal, clock=CLOCK).find(run))
             finally:
                 launcher.close()

@@ -6,9 +6,9 @@ import os
 import sys
 from pathlib import Path
 
+import fsm.client.orders
 import fsm.planning.deadlines
 import fsm.scheduler.core
-import fsm.scheduler.starter
 import fsm.scheduler.watcher
 from chaos import inside_scheduler, rules_scheduler, rules_supervisor
 from chaos.plan import Plan
@@ -26,7 +26,7 @@ FENCED = 3
 TIMES = {
     "REAP_MARGIN": (fsm.planning.deadlines, fsm.scheduler.watcher),
     "SWEEP_EVERY": (fsm.scheduler.core,),
-    "ARM_WITHIN": (fsm.scheduler.starter,),
+    "ARM_WITHIN": (fsm.client.orders,),
     "SEARCH_AGAIN": (fsm.scheduler.watcher,),
 }
 """The bounds that a plan may change, and the modules that look at them."""
