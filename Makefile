@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DEMO := demo-data
 FOR ?= 32s
 
-.PHONY: demo test crash fuzz revert-check check format diagrams bench clean help
+.PHONY: demo test crash fuzz proof revert-check check format diagrams bench clean help
 
 help:            ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -32,6 +32,9 @@ crash: $(STAMP)  ## All that the crash tests can try: kills by the hundred, cras
 
 fuzz: $(STAMP)   ## The stateful tests, twenty thousand examples
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/stateful -p no:randomly
+
+proof: $(STAMP)  ## Every proof of the specification and of the code against it; writes specs/proofs.md
+	$(BIN)/python tests/proof/prove.py
 
 revert-check: $(STAMP) ## Take each fix out of a copy, and demand that the test that is named for it fails
 	$(BIN)/python tests/revert/check.py
