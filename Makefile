@@ -33,8 +33,8 @@ crash: $(STAMP)  ## All that the crash tests can try: kills by the hundred, cras
 fuzz: $(STAMP)   ## The stateful tests, twenty thousand examples
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/stateful -p no:randomly
 
-proof: $(STAMP)  ## Every proof of the specification and of the code against it; writes specs/proofs.md
-	$(BIN)/python tests/proof/prove.py
+proof: $(STAMP)  ## Every proof of the specification and of the code against it; writes specs/proofs.md (FULL=1: the big bounds, too)
+	$(BIN)/python tests/proof/prove.py $(if $(FULL),--full)
 
 revert-check: $(STAMP) ## Take each fix out of a copy, and demand that the test that is named for it fails
 	$(BIN)/python tests/revert/check.py
