@@ -13,7 +13,7 @@ from fsm.client.reigns import Reign, outage_at, reigns
 from fsm.client.story import Answer, Changed, Denied, Life, Pending, Ran, Step, Story, Window
 from fsm.engine.due import come_until, coming, due_at, next_due, next_tick, ticking
 from fsm.engine.standing import standing
-from fsm.errors import UnknownRun
+from fsm.errors import PrunedRun, UnknownRun
 from fsm.instants import DAY, SECOND, Duration, Instant, Moment
 from fsm.model.entries import (
     Ended,
@@ -49,6 +49,9 @@ def explain(journal: Journal, job: str, now: Moment, *, served: bool, window: Wi
     lives = _Lives(journal, job)
     chosen, earlier = _choose(_answers(journal, job), window, state, now.utc)
     if window.number is not None and not chosen:
+        begin = journal.span(job, 0).begin
+        if begin is not None and window.number <= begin.last_number:  # how it began is pruned
+            raise PrunedRun(run_id(job, window.number), run_id(job, begin.last_number + 1))
         raise UnknownRun(run_id(job, window.number))
     since = min((_first(entry) for entry in chosen), default=now.utc)
     if state.accounted_to is not None:

@@ -77,6 +77,7 @@ _BREAKER = "No runs after failures=5 in a row until cooldown=15m is over; may be
 @click.option("--catch-up-limit", metavar="N", type=int, help="With all: how many are, the newest [default: 10].")
 @click.option("--retry", metavar="KEY=VALUE", multiple=True, help=f"{_RETRY} [default: none]")
 @click.option("--breaker", metavar="KEY=VALUE", multiple=True, help=f"{_BREAKER} [default: none]")
+@click.option("--keep", metavar="KEY=VALUE", multiple=True, help="runs=N, for=LENGTH [default: runs=1000, for=400d].")
 @click.option("--enabled/--disabled", default=None, help="A disabled job has no ticks [default: enabled].")
 @click.pass_obj
 def add_command(
@@ -87,6 +88,7 @@ def add_command(
     env: tuple[str, ...],
     retry: tuple[str, ...],
     breaker: tuple[str, ...],
+    keep: tuple[str, ...],
     **keys: object,
 ) -> None:
     """Add one job, or change the one of that name.
@@ -94,7 +96,7 @@ def add_command(
     COMMAND is executed as it is, without a shell; put -- in front of it. What is left out has its default, also where
     the job is there already; what changes is shown, and the old definition stays in the journal.
     """
-    job = _job(name, command, {"env": env, "retry": retry, "breaker": breaker}, keys)
+    job = _job(name, command, {"env": env, "retry": retry, "breaker": breaker, "keep": keep}, keys)
     _hint(job)
     engine = session.engine(create=True)
     _check_group(engine.journal, job)
@@ -166,6 +168,7 @@ _PAIR_TEXT = {
     "env": "is not a variable with its text (say LANG=C)",
     "retry": "is not a key with its value (say attempts=3)",
     "breaker": "is not a key with its value (say failures=5)",
+    "keep": "is not a key with its value (say runs=100)",
 }
 
 
