@@ -33,10 +33,10 @@ def check_queued(state: JobState, at: Instant, body: Queued) -> None:
         return
     if body.cause is Cause.RETRY:
         _check_retry(state, at, body)
-    elif (body.retry_of is not None or body.attempt != 1) and not _by_hand(state, body):
-        raise _illegal(state, f"attempt {body.attempt} of run {body.retry_of} is no retry by its cause", "retry")
-    elif state.runs:
-        _check_room(state, job, body)
+    else:
+        _check_attempt(state, body)
+        if state.runs:
+            _check_room(state, job, body)
     if body.forced and body.cause is not Cause.MANUAL:
         raise _illegal(state, "only what is asked for by hand can be forced", "budget")
     if state.past is not None and not body.forced:
@@ -66,10 +66,14 @@ def _check_retry(state: JobState, at: Instant, body: Queued) -> None:
         raise _illegal(state, f"the retry of run {pending.of} is not due before {format_instant(pending.due)}", "retry")
 
 
-def _by_hand(state: JobState, body: Queued) -> bool:
-    """Whether somebody may have asked for this attempt at an earlier run."""
-    earlier = body.retry_of is not None and 0 < body.retry_of <= state.last_number
-    return body.cause is Cause.MANUAL and earlier and body.attempt > 1
+def _check_attempt(state: JobState, body: Queued) -> None:
+    """What is no planned retry is a first attempt, or another one that somebody asked for by hand."""
+    if body.retry_of is None and body.attempt == 1:
+        return
+    if body.cause is not Cause.MANUAL:
+        raise _illegal(state, f"attempt {body.attempt} of run {body.retry_of} is no retry by its cause", "retry")
+    if body.retry_of is None or not 0 < body.retry_of <= state.last_number or body.attempt < 2:
+        raise _illegal(state, f"attempt {body.attempt} cannot be one at run {body.retry_of}", "retry")
 
 
 def _check_room(state: JobState, job: Job, body: Queued) -> None:
