@@ -25,7 +25,8 @@ _WHAT_HELPS = {
         f"{_APPLY} puts that journal into place, and keeps the damaged file beside it.",
     ),
     Remedy.RESTORE: (
-        "No entry of a journal is in it. Put a backup into its place (cronfsm restore FILE), or look whether the path is right.",
+        "No entry of a journal is in it. Put a backup into its place, or look whether the path is right.",
+        "To put one there: cronfsm restore FILE",
     ),
     Remedy.UPGRADE: ("It is not damaged, as far as this version can tell. Use the newer one.",),
     Remedy.ACCESS: ("Its content may be good: let this user read and write it, or mend the disk, then ask again.",),
