@@ -96,7 +96,7 @@ def _always(text: str) -> Callable[[Any, str], str]:
 
 
 def _checkpoint(body: Checkpoint, _: str) -> str:
-    return f"checkpoint of {body.count} entries"
+    return f"checkpoint: the {body.count:,} entries before it may be pruned"
 
 
 def _down(body: SchedulerDown, _: str) -> str:

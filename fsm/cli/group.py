@@ -52,6 +52,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "events": ("events", "What happened to runs, as lifecycle events, from any point on."),
         "journal": ("journal", "The entries of the journal themselves."),
         "verify": ("verify", "Check the whole journal: hash chain, transitions, invariants."),
+        "prune": ("prune", "Delete what is older, or more, than each job's keep says."),
         "doctor": ("doctor", "What is wrong with the journal, what can be done, and do it."),
     },
 }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from fsm.cli.commands.next import due_times
 from fsm.cli.commands.runs import run_columns, run_row
 from fsm.cli.context import Session
+from fsm.cli.due import finished
+from fsm.cli.duetimes import Coming, due_times
 from fsm.cli.policywords import breaker_phrase, catch_up_phrase, overlap_phrase, past_sentence, retry_phrase
 from fsm.cli.runjson import instant, past_json, run_json
 from fsm.cli.times import relative, stamp
@@ -19,6 +20,7 @@ from fsm.model.run import Run, run_id
 from fsm.model.secrets import masked
 from fsm.model.sizes import format_size
 from fsm.model.stream import JobState
+from fsm.planning.retention import Mark, keep_of
 from fsm.ports import RunQuery
 
 LAST_RUNS = 5
@@ -40,7 +42,8 @@ def show_job(session: Session, state: JobState) -> None:
     if session.as_json:
         session.output.document(_json(state, job, newest, ticks, now))
         return
-    session.output.text(facts_text(_facts(state, job, ticks, now)))
+    begin = session.journal.span(state.job, 0).begin
+    session.output.text(facts_text(_facts(state, job, ticks, now, begin)))
     if newest:
         counts = Counter(run.state for run in newest).most_common()
         which = f", of the newest {len(newest):,}" if state.last_number > len(newest) else ""
@@ -55,17 +58,16 @@ def _definition(job: Job) -> dict[str, object]:
     return job_to_dict(job, whole=True) | {"env": {name: masked(name, text) for name, text in job.env}}
 
 
-def _json(
-    state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Instant], now: Instant
-) -> dict[str, object]:
+def _json(state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Coming], now: Instant) -> dict[str, object]:
     return {
         "name": state.job,
         "definition": _definition(job),
         "version": state.version,
         "source": state.source,
         "enabled": job.enabled,
+        "finished": finished(state),
         "paused": state.paused,
-        "next_due": [instant(at) for at in ticks],
+        "next_due": [instant(one.at) for one in ticks],
         "runs": state.last_number,
         "states": dict(Counter(str(run.state) for run in newest)),
         "states_of_newest": len(newest),
@@ -77,12 +79,20 @@ def _json(
     }
 
 
-def _facts(state: JobState, job: Job, ticks: Sequence[Instant], now: Instant) -> list[tuple[str, str]]:
+def _kept(job: Job, begin: Mark | None) -> str:
+    keep = keep_of(job)
+    gone = f"; pruned up to {run_id(job.name, begin.last_number)}" if begin is not None and begin.last_number else ""
+    return f"{keep.runs:,} runs, none older than {format_duration(keep.for_us)}{gone}"
+
+
+def _facts(
+    state: JobState, job: Job, ticks: Sequence[Coming], now: Instant, begin: Mark | None
+) -> list[tuple[str, str]]:
     facts = [("Job", state.job), ("State", _word(state, job)), ("Command", command_line(job))]
     facts.append(("Schedule", f"{job.schedule}, in {job.timezone}" if job.schedule else "none: it runs by hand only"))
     if ticks:
-        facts.append(("Next due", f"{stamp(ticks[0])} ({relative(ticks[0], now)})"))
-        facts += [("", stamp(at)) for at in ticks[1:]]
+        facts.append(("Next due", f"{stamp(ticks[0].at)} ({relative(ticks[0].at, now)}){_noted(ticks[0])}"))
+        facts += [("", stamp(one.at) + _noted(one)) for one in ticks[1:]]
     facts += [("Open run", run_sentence(run, now)) for run in state.open_runs]
     holder = state.holder
     if holder is not None and holder.state.terminal:
@@ -106,6 +116,7 @@ def _facts(state: JobState, job: Job, ticks: Sequence[Instant], now: Instant) ->
         ("Output limit", format_size(job.output_limit)),
         ("Leftovers", _LEFTOVERS[job.leftovers]),
         ("Priority", str(job.priority)),
+        ("Keep", _kept(job, begin)),
     ]
     if job.idle_timeout_us is not None:
         facts.append(("Idle timeout", f"{format_duration(job.idle_timeout_us)} of silence, then as for the timeout"))
@@ -123,7 +134,13 @@ def _facts(state: JobState, job: Job, ticks: Sequence[Instant], now: Instant) ->
     return facts
 
 
+def _noted(one: Coming) -> str:
+    return f"; {one.note}" if one.note else ""
+
+
 def _word(state: JobState, job: Job) -> str:
     if not job.enabled:
         return "disabled: it has no ticks"
+    if finished(state):
+        return "finished: none of its times is left"
     return "paused: its ticks are refused" if state.paused else "enabled"

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 
-from fsm.client.answers import NothingToRetry, RunRefused, Stopper, SupervisorMute, split_run_id
+from fsm.client.answers import NothingToRetry, RunRefused, Stopper, SupervisorMute, refuse_pruned, split_run_id
 from fsm.client.decider import MAX_TRIES, Decider
 from fsm.client.orders import asked_env
 from fsm.client.stopfirst import Sleep, stop_first, take_verdict
@@ -306,6 +306,7 @@ class Engine(Decider):
     def _get(self, job: str, number: int) -> Run:
         found = self.journal.run(job, number)
         if found is None:
+            refuse_pruned(self.journal, job, number)
             last = self.journal.state(job).last_number
             near = get_close_matches(job, self.journal.job_names(), n=1) if not last else [job]
             raise UnknownRun(f"{job}/{number}", f"{near[0]}/{last or number}" if near else None)

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from fsm.client.admission import waits_for
 from fsm.client.reigns import Reign, outage_at, reigns
 from fsm.client.story import Answer, Changed, Denied, Life, Pending, Ran, Step, Story, Window
-from fsm.engine.due import next_due, ticking
+from fsm.engine.due import come_until, coming, due_at, next_due, next_tick, ticking
 from fsm.engine.standing import standing
-from fsm.errors import UnknownRun
+from fsm.errors import PrunedRun, UnknownRun
 from fsm.instants import DAY, SECOND, Duration, Instant, Moment
 from fsm.model.entries import (
     Ended,
@@ -49,6 +49,9 @@ def explain(journal: Journal, job: str, now: Moment, *, served: bool, window: Wi
     lives = _Lives(journal, job)
     chosen, earlier = _choose(_answers(journal, job), window, state, now.utc)
     if window.number is not None and not chosen:
+        begin = journal.span(job, 0).begin
+        if begin is not None and window.number <= begin.last_number:  # how it began is pruned
+            raise PrunedRun(run_id(job, window.number), run_id(job, begin.last_number + 1))
         raise UnknownRun(run_id(job, window.number))
     since = min((_first(entry) for entry in chosen), default=now.utc)
     if state.accounted_to is not None:
@@ -110,8 +113,8 @@ def _choose(entries: Iterable[Entry], window: Window, state: JobState, now: Inst
     if window.number is not None:
         return [e for e in entries if isinstance(e.body, Queued) and e.run == window.number][:1], False
     if window.at is not None:
-        due = next_due(state)  # the first time without an answer
-        answered = window.at <= now and (due is None or window.at < due)
+        due = next_tick(state)  # the first time without an answer
+        answered = window.at <= now and (due is None or window.at < due.tick)
         return (_at(entries, window.at) if answered else []), False  # else it is pending, or still to come
     since = now - DAY if window.since is None else window.since
     chosen: list[Entry] = []
@@ -185,13 +188,17 @@ def _pending(state: JobState, now: Moment, known: list[Reign], *, served: bool) 
     table = ticking(state)
     if table is None or state.accounted_to is None:
         return None
-    span = table.span(state.accounted_to, now.utc, state.anchor)
+    span = table.span(state.accounted_to, come_until(state, now.utc), state.anchor)
     if span is None:
         return None
     if not served:
         return Pending(span.count, span.first, span.last, outage=outage_at(known, span.last, served=False))
     return Pending(
-        span.count, span.first, span.last, same_as=_deferred(state, now), young=now.utc - span.first < UNDER_WAY
+        span.count,
+        span.first,
+        span.last,
+        same_as=_deferred(state, now),
+        young=now.utc - due_at(state, span.first) < UNDER_WAY,
     )
 
 
@@ -207,9 +214,11 @@ def _deferred(state: JobState, now: Moment) -> RefusalReason | None:
 
 def _next(state: JobState, now: Instant) -> Instant | None:
     """The first due time that is still to come."""
-    table = ticking(state)
     due = next_due(state)
-    return due if due is None or due > now or table is None else table.next_after(now, state.anchor)
+    if due is None or due > now:
+        return due
+    found = coming(state, now)
+    return None if found is None else found.at
 
 
 def _around(state: JobState, at: Instant | None) -> tuple[Instant | None, Instant | None]:

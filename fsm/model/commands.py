@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from fsm.instants import Deadline, Instant
-from fsm.model.entries import Draft, Ended, Refused
+from fsm.model.entries import Blocker, Draft, Ended, Refused
 from fsm.model.facts import Execution
 from fsm.model.job import Job
 from fsm.model.run import Arming
@@ -67,20 +67,30 @@ class TryAgain:
 class Deferred:
     """Refusals that have been given and not been written yet, because one like them was written a short time ago.
 
-    They cover every tick after the stream's `accounted_to` up to `until`.
+    They cover every tick after the stream's `accounted_to` up to `until`. `blocked_by` is the run in the way as it was
+    then: by the time they are written, the stream may know nothing of it any more.
     """
 
     reason: RefusalReason
-    blocker: int | None
+    blocked_by: Blocker | None
     until: Instant
+
+    @property
+    def blocker(self) -> int | None:
+        """The number of the run in the way."""
+        return None if self.blocked_by is None else self.blocked_by.number
 
 
 @frozen(slots=True)
 class Ticks:
-    """Answer every tick up to now; with `flush`, only write what was deferred, before something else changes."""
+    """Answer every tick up to now; with `flush`, only write what was deferred, before something else changes.
+
+    `draining`: the scheduler is about to end and starts nothing more.
+    """
 
     deferred: Deferred | None = None
     flush: bool = False
+    draining: bool = False
 
 
 @frozen(slots=True)

@@ -10,7 +10,7 @@ from attrs import Attribute, field, fields, frozen
 
 from fsm.errors import BadValue
 from fsm.instants import DAY, HOUR, MINUTE, SECOND, Duration, parse_duration
-from fsm.model.states import Reason, State
+from fsm.model.states import ErrorClass, Reason, State
 
 RETRIABLE_STATES = frozenset({State.FAILED, State.TIMED_OUT, State.LOST})
 """What `on` may name: a run that succeeded needs no retry, and one that somebody ended is not wanted."""
@@ -60,7 +60,7 @@ def _on(value: object) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, list | tuple):
         raise BadValue(f'{_shown(value)} is not a list of states or reasons (say ["failed", "timed_out"])')
     words = tuple(str(word) if isinstance(word, str) else word for word in value)
-    known = {*map(str, RETRIABLE_STATES), *map(str, RETRIABLE_REASONS)}
+    known = {*map(str, RETRIABLE_STATES), *map(str, RETRIABLE_REASONS), *map(str, ErrorClass)}
     for word in words:
         if word not in known:
             raise BadValue(f"{_shown(word)} is not one of: {', '.join(_known_words())}")
@@ -71,7 +71,7 @@ def _on(value: object) -> tuple[str, ...]:
 
 def _known_words() -> list[str]:
     states = [str(state) for state in State if state in RETRIABLE_STATES]
-    return states + [str(reason) for reason in Reason if reason in RETRIABLE_REASONS]
+    return states + [str(reason) for reason in Reason if reason in RETRIABLE_REASONS] + [str(c) for c in ErrorClass]
 
 
 def _shown(value: object) -> str:
@@ -96,7 +96,8 @@ class Retry:
 
     `attempts` counts the first one, too. The wait before attempt n + 1 is `backoff` times `factor` to the power of
     n - 1, no longer than `max_backoff`, and up to `jitter` more, which is a function of job and run. `on`: the states
-    and reasons that are retried; `refused` only where it is named.
+    and reasons that are retried, and the classes of an agent's errors; `refused` only where it is named, and of an
+    agent's turn never: it would be asked in the same words.
     """
 
     attempts: int = field(default=3, validator=_attempts, kw_only=True)

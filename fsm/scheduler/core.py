@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from attrs import frozen
 
-from fsm.engine.due import ticking
+from fsm.engine.due import tick_after
 from fsm.errors import Fenced, StoreError
 from fsm.instants import MINUTE, SECOND, Duration, Instant, Moment
 from fsm.model.commands import Go, QueueTimeout, Start, Ticks, TryAgain
@@ -16,10 +16,11 @@ from fsm.model.states import Actor, State
 from fsm.model.stream import JobState
 from fsm.planning.refusals import WRITE_EVERY
 from fsm.planning.restraint import restraint, retry_at, retry_due
-from fsm.ports import Clock, Journal, Launcher, Publisher
+from fsm.ports import Clock, Journal, Launcher, Outputs, Publisher
 from fsm.scheduler.alarms import Alarms
 from fsm.scheduler.book import Book, Foreign, Intent
 from fsm.scheduler.presence import Presence, Who
+from fsm.scheduler.retention import Retention
 from fsm.scheduler.starter import Starter
 from fsm.scheduler.strangers import Strangers
 from fsm.scheduler.watcher import Watcher
@@ -33,6 +34,9 @@ them is late by no more than this."""
 
 SETTLE_WITHIN = Duration(10 * SECOND)
 """How long after the start the first ticks wait for searches of what earlier schedulers left."""
+
+BEFORE_DUE = Duration(SECOND // 20)
+"""Nothing is pruned so shortly before a tick: several times what one piece of it takes."""
 
 RETRY_STORE = Duration(SECOND)
 """How soon a turn that the store could not take is tried again."""
@@ -63,7 +67,9 @@ class Scheduler:
         nonce: Callable[[], str],
         who: Who,
         settings: Settings | None = None,
+        outputs: Outputs | None = None,
     ) -> None:
+        self._outputs = outputs
         self.journal, self.clock, self.launcher, self.publisher = journal, clock, launcher, publisher
         self._nonce, self._settings = nonce, settings or Settings()
         self._presence = Presence(journal, who)
@@ -87,6 +93,7 @@ class Scheduler:
         self.watcher = Watcher(self.launcher, self.book, self.clock.now)
         self._alive_at, self._sweep_at = now.boot + ALIVE_EVERY, now.boot + SWEEP_EVERY
         self._settle_by = now.boot + SETTLE_WITHIN
+        self.retention = Retention(self.journal, self.clock, self._outputs, now)
         self._due.fill(dict(self.journal.due_times()))
         self.strangers.examine_all(now)
         for job in self.journal.busy_jobs():
@@ -104,7 +111,17 @@ class Scheduler:
         self._housekeep(now)
         if self.trouble is None:
             self.starter.admit(now)
+            self._prune(now, quiet=not intents and not self._again)
         return self._wake(now)
+
+    def _prune(self, now: Moment, *, quiet: bool) -> None:
+        """A piece of it, where nothing else is to be done and nothing comes due in the next moment."""
+        due = self._due.next()
+        soon = due is not None and due - now.utc < BEFORE_DUE
+        try:
+            self.retention.work(now, quiet=quiet and not soon)
+        except StoreError as trouble:
+            self._in_trouble(trouble)
 
     def _held(self, now: Moment) -> list[Intent]:
         """What is to be asked again. A queue timeout only if its time has passed still: after a reboot deadlines count
@@ -139,6 +156,8 @@ class Scheduler:
             self._go(go)
         now = self.clock.now()
         self._follow_foreign(settled.foreign, now)
+        for job in settled.touched:
+            self.retention.note(job, self.book.state(job).seq)
         for job in {intent.job for intent in intents} | settled.touched:
             self._follow(job, now)
 
@@ -220,8 +239,8 @@ class Scheduler:
     def _set_due(self, state: JobState, now: Moment) -> None:
         deferred = self.book.deferred.get(state.job)
         after = deferred.until if deferred is not None else state.accounted_to
-        table = ticking(state)
-        due = None if table is None or after is None else table.next_after(after, state.anchor)
+        found = None if after is None else tick_after(state, after)
+        due = None if found is None else found.at
         if deferred is not None and state.refused_at is not None:
             write_by = Instant(state.refused_at + WRITE_EVERY)  # also where no further tick comes by then
             due = write_by if due is None else min(due, write_by)
@@ -267,6 +286,8 @@ class Scheduler:
     def _say_alive(self, now: Moment) -> None:
         try:
             self._presence.alive(now)
+            if self._presence.renew(now, self.book.settings):
+                self.book.epoch = self._presence.epoch
         except StoreError as trouble:
             self._in_trouble(trouble)
         else:
@@ -275,11 +296,13 @@ class Scheduler:
 
     def _wake(self, now: Moment) -> Wake:
         boots = [self._sweep_at]
-        alarms = (self._deadlines.next(), self.strangers.alarm(), self.starter.alarm())
+        late = self.starter.alarm() if self.trouble is None else None  # nothing is armed for a store in trouble
+        alarms = (self._deadlines.next(), self.strangers.alarm(), late)
         boots += [at for at in alarms if at is not None]
         if self._retry_at is not None:
             boots.append(self._retry_at)
         else:
+            boots.append(self.retention.alarm())
             boots.append(now.boot if self._again else self._alive_at)
         if self._settle_by is not None:
             boots.append(self._settle_by)

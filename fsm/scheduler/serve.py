@@ -33,6 +33,7 @@ from fsm.scheduler.publish import Broadcast, Courier
 from fsm.scheduler.systemd import Notifier, deadly_kill_mode
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.launcher import ProcessLauncher
+from fsm.supervise.outputs import RunFolders
 
 MAX_FILE = 64 << 20
 """Bytes of a jobs file; a hundred thousand jobs take a quarter of it, and what is larger is no jobs file."""
@@ -178,6 +179,7 @@ class Server:
                 nonce=lambda: secrets.token_hex(8),
                 who=Who(this_process()[0], fsm.__version__),
                 settings=settings(journal),
+                outputs=RunFolders(self._folder),
             )
             loop = Loop(
                 self._scheduler,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from fsm.engine.decide import TIMEOUT_TEXT
 from fsm.instants import SECOND
+from fsm.model.agent import AgentEvidence
 from fsm.model.entries import Ended
 from fsm.model.facts import Emptied, Report
 from fsm.model.states import Reason, Trigger
@@ -132,6 +133,10 @@ class SimSupervisor(SupervisorProcess):
             reason = Reason.SIGNAL
         elif self.behaviour.refuses:
             reason, error = Reason.REFUSED, "the work was declined"
+        elif self.behaviour.error_class is not None:
+            said = AgentEvidence(self.behaviour.error_class)
+            why = str(said.error_class)
+            return Ended(trigger, Reason.ERROR, ended_at, tree.exit_code, None, why, tree.began_at, said)
         elif tree.exit_code == 0:
             trigger, reason = Trigger.SUCCEED, Reason.COMPLETED
         return Ended(trigger, reason, ended_at, tree.exit_code, tree.signal, error, tree.began_at)

@@ -74,6 +74,7 @@ class World:
         self._alive: dict[str, list[SupervisorProcess]] = {}  # by job: those that still do or hold something
         self.listeners: list[Callable[[str], None]] = []  # live launchers, told of changes by nonce
         self.hints_to_lose = 0
+        self.jumps = 0  # how often the wall clock was set
         self.lags: dict[Step, Duration] = {}
         self.trace: deque[str] = deque(maxlen=TRACE_LINES)
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
@@ -113,6 +114,7 @@ class World:
         """Set the wall clock; nothing else moves."""
         self._highest = self.highest
         self._wall += us
+        self.jumps += 1
         self.note(f"the wall clock jumps by {us / 1e6:+g} s")
 
     def reboot(self) -> None:

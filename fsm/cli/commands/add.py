@@ -200,9 +200,14 @@ def _told(old: Job | None, job: Job) -> list[str]:
 
 def _next(session: Session, name: str) -> str:
     state = session.journal.state(name)
-    due = next_due(state)
+    due, job = next_due(state), state.definition
     if due is None:
-        return f"It runs by hand only: {again(f'cronfsm run {quoted(name)}')}"
+        by_hand = again(f"cronfsm run {quoted(name)}")
+        if job is None or job.schedule is None:
+            return f"It runs by hand only: {by_hand}"
+        if not job.enabled:
+            return f"It is disabled, and has no ticks; by hand: {by_hand}"
+        return f"It will not be due: none of its times is left ({job.schedule}); by hand: {by_hand}"
     served = session.served() is not None
     return f"It is due next at {stamp(due)} ({relative(due, session.now())})" + (
         "." if served else f"; no scheduler is up to run it: {again('cronfsm serve')}"

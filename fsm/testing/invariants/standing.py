@@ -101,7 +101,7 @@ def every_tick_has_an_answer(now: Standing) -> Iterator[str]:
         deferred = scheduler.book.deferred.get(stream.job)
         if deferred is not None:
             after = max(after, deferred.until)
-        left = table.span(after, until, stream.anchor)
+        left = table.span(after, stream.come_until(until), stream.anchor)
         if left is not None:
             yield f"{stream.job} has not answered {left.count} ticks, the first of {format_instant(left.first)}"
 
@@ -134,7 +134,10 @@ def the_projection_is_the_fold(now: Standing) -> Iterator[str]:
 
 
 def _runs_agree(now: Standing, stream: Stream) -> Iterator[str]:
+    begin = now.journal.span(stream.job, 0).begin
     for number in stream.changed:
+        if begin is not None and number <= begin.last_number:
+            continue  # pruned since
         story, run = stream.stories[number], now.journal.run(stream.job, number)
         if run is None:
             yield f"{story.id} is not in the projection"
