@@ -64,6 +64,18 @@ class UnknownRun(CallerError):
         super().__init__(f"there is no run {run_id!r}" + (f"; did you mean {nearest!r}?" if nearest else ""))
 
 
+class PrunedRun(UnknownRun):
+    """The run was, and its entries and output have been pruned. Fields: `run_id`, `first` (the id of the first run that
+    the journal still has, or will have)."""
+
+    def __init__(self, run_id: str, first: str) -> None:
+        super().__init__(run_id)
+        self.first = first
+
+    def __str__(self) -> str:
+        return f"run {self.run_id} was pruned, and what it printed with it: the history goes back to {self.first}"
+
+
 class BadValue(CallerError, ValueError):
     """A value that a job, schedule, duration or instant cannot have; the message says what would be right."""
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fsm.client.engine import Engine
     from fsm.instants import Instant
     from fsm.model.states import Actor
-    from fsm.ports import Clock, Journal, Launcher
+    from fsm.ports import Clock, Journal, Launcher, Outputs
     from fsm.scheduler.lock import Served
     from fsm.supervise.folder import DataFolder
 
@@ -158,6 +158,15 @@ class Session:
 
             self._launcher = ProcessLauncher(self.folder, self.clock)
         return self._launcher
+
+    @property
+    def outputs(self) -> Outputs | None:
+        """What runs have left in the data folder; None where there is none."""
+        if self._given:
+            return None
+        from fsm.supervise.outputs import RunFolders
+
+        return RunFolders(self.folder)
 
     def engine(self, *, create: bool = False, actor: Actor | None = None, stopper: Stopper | None = None) -> Engine:
         """The engine on this folder's journal, to change it; a scheduler that is up is poked after each change."""

@@ -23,6 +23,7 @@ from fsm.model.entries import (
     Released,
     SchedulerAlive,
     SchedulerDown,
+    SchedulerDraining,
     SchedulerSettings,
     SchedulerUp,
     Started,
@@ -96,11 +97,15 @@ def _always(text: str) -> Callable[[Any, str], str]:
 
 
 def _checkpoint(body: Checkpoint, _: str) -> str:
-    return f"checkpoint of {body.count} entries"
+    return f"checkpoint: the {body.count:,} entries before it may be pruned"
 
 
 def _down(body: SchedulerDown, _: str) -> str:
     return f"down: {body.reason}"
+
+
+def _draining(body: SchedulerDraining, _: str) -> str:
+    return f"draining, until {stamp(body.until.utc)} at the latest"
 
 
 def _settings(body: SchedulerSettings, _: str) -> str:
@@ -128,4 +133,5 @@ _SAY: dict[type[object], Callable[[Any, str], str]] = {
     SchedulerAlive: _always("alive"),
     SchedulerDown: _down,
     SchedulerSettings: _settings,
+    SchedulerDraining: _draining,
 }

@@ -20,6 +20,7 @@ from fsm.model.run import Run, run_id
 from fsm.model.secrets import masked
 from fsm.model.sizes import format_size
 from fsm.model.stream import JobState
+from fsm.planning.retention import Mark, keep_of
 from fsm.ports import RunQuery
 
 LAST_RUNS = 5
@@ -41,7 +42,8 @@ def show_job(session: Session, state: JobState) -> None:
     if session.as_json:
         session.output.document(_json(state, job, newest, ticks, now))
         return
-    session.output.text(facts_text(_facts(state, job, ticks, now)))
+    begin = session.journal.span(state.job, 0).begin
+    session.output.text(facts_text(_facts(state, job, ticks, now, begin)))
     if newest:
         counts = Counter(run.state for run in newest).most_common()
         which = f", of the newest {len(newest):,}" if state.last_number > len(newest) else ""
@@ -77,7 +79,15 @@ def _json(state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Comi
     }
 
 
-def _facts(state: JobState, job: Job, ticks: Sequence[Coming], now: Instant) -> list[tuple[str, str]]:
+def _kept(job: Job, begin: Mark | None) -> str:
+    keep = keep_of(job)
+    gone = f"; pruned up to {run_id(job.name, begin.last_number)}" if begin is not None and begin.last_number else ""
+    return f"{keep.runs:,} runs, none older than {format_duration(keep.for_us)}{gone}"
+
+
+def _facts(
+    state: JobState, job: Job, ticks: Sequence[Coming], now: Instant, begin: Mark | None
+) -> list[tuple[str, str]]:
     facts = [("Job", state.job), ("State", _word(state, job)), ("Command", command_line(job))]
     facts.append(("Schedule", f"{job.schedule}, in {job.timezone}" if job.schedule else "none: it runs by hand only"))
     if ticks:
@@ -106,6 +116,7 @@ def _facts(state: JobState, job: Job, ticks: Sequence[Coming], now: Instant) -> 
         ("Output limit", format_size(job.output_limit)),
         ("Leftovers", _LEFTOVERS[job.leftovers]),
         ("Priority", str(job.priority)),
+        ("Keep", _kept(job, begin)),
     ]
     if job.idle_timeout_us is not None:
         facts.append(("Idle timeout", f"{format_duration(job.idle_timeout_us)} of silence, then as for the timeout"))

@@ -14,7 +14,7 @@ from fsm.cli.words import ending, how
 from fsm.client.story import Answer, Changed, Denied, Life, Pending, Ran, Story
 from fsm.instants import SECOND, Instant
 from fsm.model.run import Run, run_id
-from fsm.model.states import HELD_BACK, Cause, Reason, RefusalReason, State
+from fsm.model.states import HELD_BACK, Cause, Kind, Reason, RefusalReason, State
 
 _LATE = 5 * SECOND
 """What was recorded this much later than it happened is worth saying."""
@@ -95,7 +95,8 @@ class _Teller:
             if first is not None:
                 yield "What the journal says last before that:"
             elif self.story.begins is not None:
-                yield f"Its journal begins {stamp(self.story.begins.at)} #{self.story.begins.entry}."
+                pruned = ": what came before is pruned" if self.story.begins.what == Kind.CHECKPOINT else ""
+                yield f"Its journal begins {stamp(self.story.begins.at)} #{self.story.begins.entry}{pruned}."
 
     # ---- answers
 
@@ -163,6 +164,8 @@ class _Teller:
             yield from self._blocked(answer)
         elif body.reason is RefusalReason.MISSED:
             yield from missed(answer, self.story.job)
+        elif body.reason is RefusalReason.DRAINING:
+            yield "The scheduler was about to end: it waited for what ran, and started nothing more."
         elif body.reason is RefusalReason.PAUSED:
             yield "The job was paused; a paused job's times are refused."
         else:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 from typing import Protocol
 
-from fsm.errors import CallerError, ConflictError, CronfsmError, UnknownRun
+from fsm.errors import CallerError, ConflictError, CronfsmError, PrunedRun, UnknownRun
 from fsm.model.entries import Refused
 from fsm.model.facts import Execution, StopAnswer
+from fsm.model.run import run_id
 from fsm.model.states import Reason, State
-from fsm.ports import Examination
+from fsm.ports import Examination, Journal
 
 
 class RunRefused(CronfsmError):
@@ -64,3 +65,10 @@ def split_run_id(text: str) -> tuple[str, int]:
     if not slash or not job or not number.isascii() or not number.isdigit():
         raise UnknownRun(text)
     return job, int(number)
+
+
+def refuse_pruned(journal: Journal, job: str, number: int) -> None:
+    """Raise `PrunedRun` for a number whose run is not there any more, or was left out then: nobody can tell."""
+    begin = journal.span(job, 0).begin
+    if begin is not None and 0 < number <= begin.last_number and journal.run(job, number) is None:
+        raise PrunedRun(run_id(job, number), run_id(job, begin.last_number + 1))

@@ -87,6 +87,16 @@ def shape(cls: type[_T]) -> Shape[_T]:
     return _SHAPES[cls]
 
 
+def json_name(cls: type, name: str) -> str:
+    """How an attribute is called in JSON."""
+    return _RENAMED.get((cls, name), name)
+
+
+def omitted(cls: type[Any], name: str) -> bool:
+    """Whether the attribute is left out where it has its default, though that is not None."""
+    return (cls, name) in _OMITTED
+
+
 def _is_optional(kind: Any) -> bool:
     return get_origin(kind) in (Union, UnionType) and NoneType in get_args(kind)
 

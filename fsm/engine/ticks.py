@@ -13,7 +13,7 @@ from fsm.instants import Instant, Moment
 from fsm.lifecycle.machine import fire
 from fsm.model.commands import NOTHING, Decision, Deferred
 from fsm.model.entries import Blocker, Draft, Queued, Refused
-from fsm.model.states import Actor, Cause, RefusalReason, Trigger
+from fsm.model.states import BLOCKED, Actor, Cause, RefusalReason, Trigger
 from fsm.model.stream import JobState
 from fsm.planning.deadlines import start_by
 from fsm.planning.misfire import made_of
@@ -70,14 +70,11 @@ def settle_ticks(state: JobState, now: Moment, actor: Actor, *, ending: bool = F
 
 
 def _blocker_again(state: JobState, deferred: Deferred, now: Moment) -> Blocker | None:
-    """The run that was in the way, as it is now, or as the last refusal described it once it is over."""
-    if deferred.blocker is None:
-        return None
-    run = state.run(deferred.blocker)
-    if run is not None:
-        return blocker(run, now)
-    last = state.refusal
-    return last.blocked_by if last is not None else None
+    """The run that was in the way, as it is now, or as it was described then where it is over."""
+    run = None if deferred.blocker is None else state.run(deferred.blocker)
+    if run is None or deferred.reason not in BLOCKED:
+        return deferred.blocked_by
+    return blocker(run, now)
 
 
 class _Writer:
@@ -125,6 +122,6 @@ class _Writer:
         refusal = Refused(found.reason, Cause.SCHEDULE, span.count, span.first, span.last, found.blocked_by)
         wrote = bool(self.drafts)  # then the last refusal of the stream is not the last one any more
         if not wrote and same_refusal(self.state, refusal, self.now.utc):
-            return Decision((), (), refusal, Deferred(found.reason, found.number, span.last))
+            return Decision((), (), refusal, Deferred(found.reason, found.blocked_by, span.last))
         self._draft(refusal)
         return Decision(tuple(self.drafts), (), refusal, None)

@@ -265,7 +265,7 @@ class MemoryJournal:
 def _mark(entry: Entry) -> Mark:
     assert isinstance(entry.body, Checkpoint)
     assert isinstance(entry.body.state, JobState)
-    return Mark(entry.seq, entry.at, entry.body.state.last_number)
+    return Mark(entry.seq, entry.at, entry.body.state.last_number, len(entry.body.state.runs))
 
 
 def _fits(run: Run, query: RunQuery) -> bool:

@@ -21,7 +21,7 @@ from fsm.ports import Append
 ABOUT_A_RUN = frozenset({Queued, Started, Ended, Released})
 """Bodies that name a run in their envelope; all others name none."""
 
-_MOVES = frozenset({Started, Ended})
+MOVES = frozenset({Started, Ended})
 
 
 Sealed = tuple[JobState, Entry, str, Run | None]
@@ -53,7 +53,7 @@ def seal_draft(before: JobState, draft: Draft, ident: int, node: str, epoch: int
 
 def state_before(before: JobState, record: Draft | Entry) -> State | None:
     """The state that a transition of this run comes from; None for a new run and for other records."""
-    if type(record.body) not in _MOVES or record.run is None:
+    if type(record.body) not in MOVES or record.run is None:
         return None
     run = before.run(record.run)
     return None if run is None else run.state

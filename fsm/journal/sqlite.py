@@ -189,6 +189,12 @@ class SqliteJournal:
             found = pages.entries_of_run(self._ask, job, run, after_id, back=newest_first)
         return found if limit is None else islice(found, max(0, limit))
 
+    def rows(self, after_id: int = 0) -> Iterator[tuple[object, ...]]:
+        """All entries in commit order, as `fsm.codec.entries.entry_from_row` takes them: unread, as they are stored."""
+        from fsm.journal import sqlite_entries as pages
+
+        return pages.rows(self._ask, after_id)
+
     def head(self, job: str) -> tuple[int, str]:
         """See the port."""
         return self._ask(reads.head, job)

@@ -96,7 +96,7 @@ def span(store: Store, job: str, keep_runs: int) -> Span:
         if seq == 0:
             return Span(job)
         last_at = store.execute(_SQL["at"], (job, seq)).get
-        marks = tuple(Mark(at, Instant(when), last) for at, when, last in store.execute(_SQL["marks"], (job,)))
+        marks = tuple(Mark(*row) for row in store.execute(_SQL["marks"], (job,)))
         spare, live = 0, None
         if marks and marks[-1].seq > pruned + 1:
             spare = store.execute(_SQL["spare"], (job, keep_runs)).get or 0

@@ -75,7 +75,7 @@ class Variable:
     text: str
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Queued:
     """kind `transition`, trigger `queue`: a run exists from here on.
 
@@ -94,7 +94,7 @@ class Queued:
     origin: Origin | None = None
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Started:
     """kind `transition`, trigger `start`: this arming, and no other, may execute the run."""
 
@@ -103,7 +103,7 @@ class Started:
     reap_by: Deadline
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Ended:
     """kind `transition`, a terminal trigger: the verdict, and what it stands on.
 
@@ -127,7 +127,7 @@ class Ended:
         return None if self.agent is None else self.agent.error_class
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Released:
     """kind `released`: nothing of the run is alive any more, and how that is known.
 
@@ -143,7 +143,7 @@ class Released:
     note: str | None = field(default=None, converter=storable)
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Blocker:
     """The run in the way of another, as it was when it was asked."""
 
@@ -153,7 +153,7 @@ class Blocker:
     deadline: Instant | None = None
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Refused:
     """kind `refused`: the answer "no" to one or more ticks, or to a request.
 
@@ -218,6 +218,15 @@ class SchedulerSettings:
     groups: tuple[Group, ...] | None = None
 
 
+@frozen(slots=True)
+class SchedulerDraining:
+    """kind `scheduler`: it is still there, ends when nothing runs any more, `until` then at the latest, and starts
+    nothing until then."""
+
+    epoch: int
+    until: Deadline
+
+
 Body = (
     JobPut
     | JobPaused
@@ -234,6 +243,7 @@ Body = (
     | SchedulerAlive
     | SchedulerDown
     | SchedulerSettings
+    | SchedulerDraining
 )
 
 KIND_OF: dict[type[object], Kind] = {
@@ -252,6 +262,7 @@ KIND_OF: dict[type[object], Kind] = {
     SchedulerAlive: Kind.SCHEDULER,
     SchedulerDown: Kind.SCHEDULER,
     SchedulerSettings: Kind.SCHEDULER,
+    SchedulerDraining: Kind.SCHEDULER,
 }
 
 

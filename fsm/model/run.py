@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from fsm.instants import Deadline, Instant
 from fsm.model.agent import AgentEvidence
 from fsm.model.states import Cause, ErrorClass, Reason, SlotState, State
@@ -15,7 +13,7 @@ def run_id(job: str, number: int) -> str:
     return f"{job}/{number}"
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Arming:
     """One armed supervisor: the name of everything that belongs to one execution.
 

@@ -7,7 +7,7 @@ runs that need not be kept, all of them over. What is open or holds the slot is 
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from fsm.instants import DAY, Duration, Instant
 from fsm.model.job import Job, Keep
@@ -32,13 +32,22 @@ SCHEDULERS = Keep(runs=10_000)
 """The schedulers' own stream, `runs` meaning entries: 10,000 are three months of one that is always up."""
 
 
+SCHEDULERS_BETWEEN = 500
+"""Entries between two checkpoints of that stream, as far as its schedulers begin anew: one is set just before."""
+
+TERM = 2_880
+"""Signs of life after which a scheduler begins a new term, under the next epoch, as if it had come up anew: a month of
+them. So what is known of a scheduler never lies further back than that, and its stream can be cut."""
+
+
 @frozen(slots=True)
 class Mark:
-    """A checkpoint at `seq`, appended `at`; `last_number` was the newest run then."""
+    """A checkpoint at `seq`, appended `at`; `last_number` was the newest run then, and `live` were not over."""
 
     seq: int
     at: Instant
     last_number: int
+    live: int = 0
 
 
 @frozen(slots=True)
@@ -104,6 +113,15 @@ def cut(span: Span, keep: Keep, now: Instant) -> Mark | None:
             break
         found = mark
         break
+    return found
+
+
+def cuts(span: Span, keep: Keep, now: Instant) -> list[Mark]:
+    """All that may be cut now, one after the other."""
+    found: list[Mark] = []
+    while (mark := cut(span, keep, now)) is not None:  # each is a later one of `marks`
+        found.append(mark)
+        span = evolve(span, pruned=mark.seq - 1)
     return found
 
 

@@ -94,7 +94,7 @@ class SimSupervisor(SupervisorProcess):
         self.tree = Tree(self.world, self.order.job, self.behaviour, keep=self.order.keep_leftovers)
         self.note(f"executes (process {self.tree.main.pid})")
         if self.behaviour.vanishes and self.behaviour.after_us is not None:
-            self.world.at(self.world.t + self.behaviour.after_us, lambda: self.die(whole_tree=True))
+            self.world.work(self.behaviour.after_us, lambda: self.die(whole_tree=True))
         if self.world.witness is not None:
             self.world.witness.executing(self)
         return True  # a stop may have come meanwhile

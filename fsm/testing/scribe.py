@@ -75,7 +75,7 @@ class Scribe:
         """A checkpoint of all there is of the stream."""
         state, (length, last_hash) = self.journal.state(job), self.journal.head(job)
         entry = self.write(job, Checkpoint(length, last_hash, state, FOLD), epoch=epoch).entries[0]
-        return Mark(entry.seq, entry.at, state.last_number)
+        return Mark(entry.seq, entry.at, state.last_number, len(state.runs))
 
     def up(self) -> int:
         """A scheduler begins the next epoch."""

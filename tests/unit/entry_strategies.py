@@ -20,17 +20,20 @@ from fsm.model.entries import (
     JobRemoved,
     JobResumed,
     NumbersTaken,
+    Origin,
     Queued,
     Refused,
     Released,
     SchedulerAlive,
     SchedulerDown,
+    SchedulerDraining,
     SchedulerSettings,
     SchedulerUp,
     Started,
 )
 from fsm.model.job import CatchUp, Job, Overlap
 from fsm.model.run import Arming, Run
+from fsm.model.settings import Group
 from fsm.model.states import Actor, Cause, ErrorClass, Evidence, Reason, RefusalReason, SlotState, State
 from fsm.model.stream import JobState
 
@@ -143,6 +146,7 @@ BODIES: dict[type[object], st.SearchStrategy[tuple[Body, State | None]]] = {
             st.none() | INSTANTS,
             NUMBERS,
             st.none() | NUMBERS,
+            origin=st.none() | st.builds(Origin, TEXTS, TEXTS, INSTANTS),
         ),
         st.none(),
     ),
@@ -174,7 +178,11 @@ BODIES: dict[type[object], st.SearchStrategy[tuple[Body, State | None]]] = {
     SchedulerUp: st.tuples(st.builds(SchedulerUp, NUMBERS, COUNTS, TEXTS, TEXTS, NUMBERS), st.none()),
     SchedulerAlive: st.tuples(st.builds(SchedulerAlive, NUMBERS), st.none()),
     SchedulerDown: st.tuples(st.builds(SchedulerDown, NUMBERS, TEXTS), st.none()),
-    SchedulerSettings: st.tuples(st.builds(SchedulerSettings, NUMBERS), st.none()),
+    SchedulerSettings: st.tuples(
+        st.builds(SchedulerSettings, NUMBERS, st.none() | st.lists(st.builds(Group, TEXTS, NUMBERS)).map(tuple)),
+        st.none(),
+    ),
+    SchedulerDraining: st.tuples(st.builds(SchedulerDraining, NUMBERS, DEADLINES), st.none()),
 }
 """A body of each class, and the state that a transition comes from."""
 

@@ -390,6 +390,7 @@ Breaker       none
 Output limit  10MB
 Leftovers     end: what its command leaves behind is ended
 Priority      0
+Keep          1,000 runs, none older than 400d
 Folder        /srv
 Environment   A=1
               B=2

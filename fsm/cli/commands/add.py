@@ -62,7 +62,7 @@ _BREAKER = "No runs after failures=5 in a row until cooldown=15m is over; may be
 @click.option("--grace", metavar="LENGTH", help="Between TERM and KILL [default: 10s].")
 @click.option("--env", metavar="NAME=TEXT", multiple=True, help="A variable of its environment; may be repeated.")
 @click.option("--env-file", metavar="FILE", help="NAME=TEXT lines, read at each start: the place for secrets.")
-@click.option("--cwd", metavar="FOLDER", help="Where it is executed [default: where serve was started].")
+@click.option("--cwd", metavar="FOLDER", help="Where it is executed, from here [default: where serve was started].")
 @click.option("--output-limit", metavar="SIZE", help="Kept of its output, head and tail [default: 10MB].")
 @click.option("--overlap", metavar="skip|queue|replace", help=f"{_OVERLAP} [default: skip]")
 @click.option("--queue-limit", metavar="N", type=int, help="With queue: how many runs may wait [default: 1].")
@@ -77,6 +77,7 @@ _BREAKER = "No runs after failures=5 in a row until cooldown=15m is over; may be
 @click.option("--catch-up-limit", metavar="N", type=int, help="With all: how many are, the newest [default: 10].")
 @click.option("--retry", metavar="KEY=VALUE", multiple=True, help=f"{_RETRY} [default: none]")
 @click.option("--breaker", metavar="KEY=VALUE", multiple=True, help=f"{_BREAKER} [default: none]")
+@click.option("--keep", metavar="KEY=VALUE", multiple=True, help="runs=N, for=LENGTH [default: runs=1000, for=400d].")
 @click.option("--enabled/--disabled", default=None, help="A disabled job has no ticks [default: enabled].")
 @click.pass_obj
 def add_command(
@@ -87,6 +88,7 @@ def add_command(
     env: tuple[str, ...],
     retry: tuple[str, ...],
     breaker: tuple[str, ...],
+    keep: tuple[str, ...],
     **keys: object,
 ) -> None:
     """Add one job, or change the one of that name.
@@ -94,7 +96,7 @@ def add_command(
     COMMAND is executed as it is, without a shell; put -- in front of it. What is left out has its default, also where
     the job is there already; what changes is shown, and the old definition stays in the journal.
     """
-    job = _job(name, command, {"env": env, "retry": retry, "breaker": breaker}, keys)
+    job = _job(name, command, {"env": env, "retry": retry, "breaker": breaker, "keep": keep}, keys)
     _hint(job)
     engine = session.engine(create=True)
     _check_group(engine.journal, job)
@@ -123,8 +125,9 @@ def _job(name: str, command: tuple[str, ...], tables: dict[str, tuple[str, ...]]
     path = ("jobs", name)
     mistakes = Mistakes()
     given = {key: value for key, value in keys.items() if value is not None}
-    if isinstance(given.get("env_file"), str):
-        given["env_file"] = os.path.abspath(os.path.expanduser(str(given["env_file"])))
+    for key in ("env_file", "cwd"):
+        if given.get(key):
+            given[key] = os.path.abspath(os.path.expanduser(str(given[key])))
     agent: dict[str, object] = {key: given.pop(key) for key in ("message", "model", "program") if key in given}
     if "agent" in given:
         turn: dict[str, object] = {"kind": given["agent"], **agent}
@@ -166,6 +169,7 @@ _PAIR_TEXT = {
     "env": "is not a variable with its text (say LANG=C)",
     "retry": "is not a key with its value (say attempts=3)",
     "breaker": "is not a key with its value (say failures=5)",
+    "keep": "is not a key with its value (say runs=100)",
 }
 
 

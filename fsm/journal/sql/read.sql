@@ -119,7 +119,8 @@ SELECT seq, sealed_seq FROM jobs WHERE job = ?
 SELECT at FROM entries WHERE job = ? AND seq = ?
 
 -- name: marks
-SELECT seq, at, body ->> '$.state.last_number' FROM entries WHERE job = ? AND kind = 'checkpoint' ORDER BY seq
+SELECT seq, at, body ->> '$.state.last_number', json_array_length(body, '$.state.runs')
+  FROM entries WHERE job = ? AND kind = 'checkpoint' ORDER BY seq
 
 -- name: spare
 SELECT number FROM runs WHERE job = ? AND ended_at IS NOT NULL ORDER BY number DESC LIMIT 1 OFFSET ?

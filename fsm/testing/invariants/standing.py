@@ -134,7 +134,10 @@ def the_projection_is_the_fold(now: Standing) -> Iterator[str]:
 
 
 def _runs_agree(now: Standing, stream: Stream) -> Iterator[str]:
+    begin = now.journal.span(stream.job, 0).begin
     for number in stream.changed:
+        if begin is not None and number <= begin.last_number:
+            continue  # pruned since
         story, run = stream.stories[number], now.journal.run(stream.job, number)
         if run is None:
             yield f"{story.id} is not in the projection"

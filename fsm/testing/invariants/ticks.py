@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fsm.instants import Instant, format_instant
 from fsm.model.entries import JobPaused, JobPut, JobRemoved, JobResumed, Queued, Refused
-from fsm.model.states import BLOCKED, RefusalReason, State
+from fsm.model.states import BLOCKED, HELD_BACK, RefusalReason, State
 from fsm.testing.invariants.law import Seen, of_entry
 from fsm.testing.ledger import TICKS, Story, Stream, same_due_times
 
@@ -117,6 +117,7 @@ def _repeats(last: Refused | None, refusal: Refused) -> bool:
 def pausing_says_nothing_about_runs(seen: Seen) -> str | None:
     """A refusal for another reason than a blocker names none."""
     body = seen.entry.body
-    if isinstance(body, Refused) and body.reason not in BLOCKED and body.blocked_by is not None:
+    names_one = BLOCKED | HELD_BACK | {RefusalReason.QUEUE_FULL}
+    if isinstance(body, Refused) and body.reason not in names_one and body.blocked_by is not None:
         return f"{seen.entry.job} refuses ({body.reason}) and names run {body.blocked_by.number}"
     return None
