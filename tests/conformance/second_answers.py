@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from second_fold import OPEN, Broken, Fold, Json, Run, restrained
 from second_jobs import limit, written
-from second_ticks import Deferred, answer_ticks, in_the_way, refusal
+from second_ticks import Deferred, alike, answer_ticks, in_the_way, refusal
 from second_times import MINUTE, instant, length, shown
 
 TIMEOUT_TEXT = "cron: job execution timed out"
@@ -145,9 +145,7 @@ def _request(fold: Fold, command: Json, clock: Clock) -> Answer:
         way = ("draining", None, None)
     if way is not None:
         body = refusal(way, "manual", 1, clock.utc, clock.utc)
-        last = fold.refusal
-        same = last is not None and (last["reason"], last.get("blocked_by", {}).get("number")) == (way[0], way[2])
-        return Answer([] if same else [("refused", None, body)], [], body)
+        return Answer([] if alike(fold, way, clock.utc, "manual") else [("refused", None, body)], [], body)
     body = {**_queued(fold, clock), "cause": "manual", "attempt": command.get("attempt", 1)}
     if forced:
         body["forced"] = True

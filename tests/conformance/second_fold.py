@@ -167,6 +167,8 @@ def _number(fold: Fold, run: str) -> int:
 
 def _job(fold: Fold, body: Json, at: int) -> None:
     event = body["event"]
+    if event != "numbers_taken":
+        fold.refusal = None
     if event == "put":
         if body["version"] != fold.version + 1:
             raise Broken("version", f"{body['version']} does not follow {fold.version}")
@@ -241,7 +243,7 @@ def _queue(fold: Fold, number: int, body: Json, at: int) -> None:
     if cause in ("schedule", "catch_up"):
         if when is None or when <= (fold.accounted_to or 0):
             raise Broken("tick", "this scheduled time has its answer")
-        fold.accounted_to = when
+        fold.accounted_to, fold.refusal = when, None
     if cause != "imported":
         _room(fold, body, at, when)
         if fold.past is not None:

@@ -79,9 +79,11 @@ def _pending(fold: Fold, now: int) -> list[int]:
     return due(job.get("schedule"), job["timezone"], fold.anchor, fold.accounted_to, now)
 
 
-def _alike(fold: Fold, way: Way, now: int) -> bool:
+def alike(fold: Fold, way: Way, now: int, cause: str) -> bool:
     """Whether the last refusal says the same, and was written less than an hour ago (R-29)."""
     last = fold.refusal
+    if cause != "manual" and last is not None and last["cause"] == "manual":
+        return False  # the answer to a request answers no tick
     if last is None or fold.refused_at is None or not 0 <= now - fold.refused_at < HOUR:
         return False
     return (last["reason"], last.get("blocked_by", {}).get("number")) == (way[0], way[2])
@@ -115,7 +117,7 @@ def answer_ticks(
     if way is None and draining:
         way = ("draining", None, None)
     if way is not None:
-        if not settle and not made and _alike(fold, way, now):
+        if not settle and not made and alike(fold, way, now, "schedule"):
             return made, Deferred(way, times[-1]), _refused(way, times)[2]
         return [*made, _refused(way, times)], None, _refused(way, times)[2]
     return made + _runs(fold, times, now, start), None, None
