@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 HEAD_BYTES = 64 * 1024
 TAIL_BYTES = 2 * 1024 * 1024
@@ -13,6 +13,9 @@ hundred kilobytes. A supervisor holds no more than both, and only as long as it 
 
 ERRORS_BYTES = 16 * 1024
 """What is kept of the end of standard error: the sentence that says why a CLI gave up."""
+
+MASK = b"********"
+"""What stands for a secret."""
 
 _MOST_TRIES = 1000  # lines that begin like JSON and are none; each costs a look, and some output is nothing else
 _DECODER = json.JSONDecoder()
@@ -77,6 +80,14 @@ class Output:
         self.head, self.errors = head, errors
         self.tail = head if tail is None else tail
         self.total = max(len(self.head), len(self.tail)) if total is None else total
+
+    def without(self, secrets: Iterable[bytes]) -> Output:
+        """The same with every secret masked, as it is and as JSON writes it."""
+        parts = [self.head, self.tail, self.errors]
+        for secret in secrets:
+            in_json = json.dumps(secret.decode("utf-8", "replace"), ensure_ascii=False)[1:-1].encode("utf-8", "replace")
+            parts = [part.replace(secret, MASK).replace(in_json, MASK) for part in parts]
+        return Output(parts[0], parts[1], self.total if self.total > len(self.tail) else len(parts[1]), parts[2])
 
     @property
     def text(self) -> str:

@@ -19,6 +19,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "top": ("top", "Live: what runs, what waits and why, what ended, what comes."),
         "check": ("check", "Is all well? One line and an exit code for a monitor."),
         "service": ("service", "Let systemd keep the scheduler up."),
+        "completion": ("completion", "What a shell reads to complete commands, jobs and runs."),
     },
     "Journal": {
         "backup": ("backup", "A consistent copy of the journal, while all goes on."),
@@ -129,6 +130,10 @@ class Group(click.Group):
         module = import_module(f"fsm.cli.commands.{COMMANDS[cmd_name][0]}")
         command = getattr(module, f"{cmd_name}_command")
         assert isinstance(command, click.Command)
+        if ctx.resilient_parsing:  # a shell asks what may come next
+            from fsm.cli.completion import complete_names
+
+            complete_names(command.params)
         return command
 
     def resolve_command(

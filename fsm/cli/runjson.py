@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from attrs import fields
 
-from fsm.cli.due import upcoming
+from fsm.cli.due import finished, upcoming
+from fsm.cli.duetimes import clock_note
 from fsm.instants import SECOND, Instant, format_instant
 from fsm.model.agent import AgentEvidence
 from fsm.model.entries import Refused
@@ -72,13 +73,16 @@ def job_line_json(summary: JobSummary, now: Instant) -> Json:
     state = summary.state
     job = state.definition
     open_runs = state.open_runs
+    due = upcoming(summary, now)
     return {
         "name": state.job,
         "schedule": job.schedule if job is not None else None,
         "timezone": job.timezone if job is not None else None,
         "enabled": job.enabled if job is not None else False,
         "paused": state.paused,
-        "next_due": instant(upcoming(summary, now)),
+        "next_due": instant(due),
+        "note": clock_note(state, due) if job is not None and job.enabled else None,
+        "finished": finished(state, known=True, due=due),
         "open_run": run_json(open_runs[0]) if open_runs else None,
         "last_run": run_json(summary.last_run) if summary.last_run is not None else None,
     }

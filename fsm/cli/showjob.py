@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from fsm.cli.commands.next import due_times
 from fsm.cli.commands.runs import run_columns, run_row
 from fsm.cli.context import Session
+from fsm.cli.due import finished
+from fsm.cli.duetimes import Coming, due_times
 from fsm.cli.policywords import breaker_phrase, catch_up_phrase, overlap_phrase, past_sentence, retry_phrase
 from fsm.cli.runjson import instant, past_json, run_json
 from fsm.cli.times import relative, stamp
@@ -57,17 +58,16 @@ def _definition(job: Job) -> dict[str, object]:
     return job_to_dict(job, whole=True) | {"env": {name: masked(name, text) for name, text in job.env}}
 
 
-def _json(
-    state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Instant], now: Instant
-) -> dict[str, object]:
+def _json(state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Coming], now: Instant) -> dict[str, object]:
     return {
         "name": state.job,
         "definition": _definition(job),
         "version": state.version,
         "source": state.source,
         "enabled": job.enabled,
+        "finished": finished(state),
         "paused": state.paused,
-        "next_due": [instant(at) for at in ticks],
+        "next_due": [instant(one.at) for one in ticks],
         "runs": state.last_number,
         "states": dict(Counter(str(run.state) for run in newest)),
         "states_of_newest": len(newest),
@@ -86,13 +86,13 @@ def _kept(job: Job, begin: Mark | None) -> str:
 
 
 def _facts(
-    state: JobState, job: Job, ticks: Sequence[Instant], now: Instant, begin: Mark | None
+    state: JobState, job: Job, ticks: Sequence[Coming], now: Instant, begin: Mark | None
 ) -> list[tuple[str, str]]:
     facts = [("Job", state.job), ("State", _word(state, job)), ("Command", command_line(job))]
     facts.append(("Schedule", f"{job.schedule}, in {job.timezone}" if job.schedule else "none: it runs by hand only"))
     if ticks:
-        facts.append(("Next due", f"{stamp(ticks[0])} ({relative(ticks[0], now)})"))
-        facts += [("", stamp(at)) for at in ticks[1:]]
+        facts.append(("Next due", f"{stamp(ticks[0].at)} ({relative(ticks[0].at, now)}){_noted(ticks[0])}"))
+        facts += [("", stamp(one.at) + _noted(one)) for one in ticks[1:]]
     facts += [("Open run", run_sentence(run, now)) for run in state.open_runs]
     holder = state.holder
     if holder is not None and holder.state.terminal:
@@ -114,9 +114,9 @@ def _facts(
             else []
         ),
         ("Output limit", format_size(job.output_limit)),
-        ("Keep", _kept(job, begin)),
         ("Leftovers", _LEFTOVERS[job.leftovers]),
         ("Priority", str(job.priority)),
+        ("Keep", _kept(job, begin)),
     ]
     if job.idle_timeout_us is not None:
         facts.append(("Idle timeout", f"{format_duration(job.idle_timeout_us)} of silence, then as for the timeout"))
@@ -134,7 +134,13 @@ def _facts(
     return facts
 
 
+def _noted(one: Coming) -> str:
+    return f"; {one.note}" if one.note else ""
+
+
 def _word(state: JobState, job: Job) -> str:
     if not job.enabled:
         return "disabled: it has no ticks"
+    if finished(state):
+        return "finished: none of its times is left"
     return "paused: its ticks are refused" if state.paused else "enabled"

@@ -12,15 +12,20 @@ from fsm.cli.runjson import Json, instant, run_json
 from fsm.cli.tables import Cell, Column, Look, Painted, cut, plain, table
 from fsm.cli.times import clock, relative, span, zone_name
 from fsm.cli.words import how, took
+from fsm.client.admission import waits_for
 from fsm.client.settings import max_running
 from fsm.instants import Instant
 from fsm.model.run import Run, run_id
 from fsm.model.states import OPEN, TERMINAL, State
 from fsm.model.stream import JobState
+from fsm.planning.restraint import held_back
 from fsm.ports import Journal, RunQuery
 
 MOST = 200
 """Rows of each kind that are read: more than a terminal has lines, whatever the journal holds."""
+
+NOTED = 60
+"""Open runs of which it is found out why they wait: as many as a large terminal shows."""
 
 KEYS = "Keys: up/down choose, l log, c cancel, r run, p pause/resume, e explain, q quit"
 
@@ -62,9 +67,11 @@ def read_frame(journal: Journal, now: Instant, up: str | None, since: Instant | 
     for run in found:
         if run.job not in states:
             states[run.job] = journal.state(run.job)
-    holding = sum(1 for job in journal.busy_jobs() if states.setdefault(job, journal.state(job)).slot is not None)
     found.sort(key=lambda run: (run.state is State.QUEUED, run.started_at or run.queued_at))
-    told = tuple((run, note_of(run, states[run.job], up=up is not None, full=holding >= bound)) for run in found)
+    told = tuple(
+        (run, note_of(journal, run, states[run.job], now, up=up is not None) if place < NOTED else "")
+        for place, run in enumerate(found)
+    )
     ends = sorted(
         journal.runs(RunQuery(states=TERMINAL, limit=MOST)), key=lambda run: run.ended_at or run.queued_at, reverse=True
     )
@@ -77,7 +84,7 @@ def _awaited(state: JobState, at: Instant, now: Instant) -> bool:
     return not state.paused and (at > now or not state.runs)
 
 
-def note_of(run: Run, state: JobState, *, up: bool, full: bool) -> str:
+def note_of(journal: Journal, run: Run, state: JobState, now: Instant, *, up: bool) -> str:
     """Why a queued run waits; for one that runs, what was asked for."""
     if run.state is State.RUNNING:
         return "by schedule" if run.scheduled_for is not None else str(run.cause)
@@ -87,7 +94,13 @@ def note_of(run: Run, state: JobState, *, up: bool, full: bool) -> str:
         holder = state.holder
         ended = holder is not None and holder.state.terminal
         return f"behind {run_id(run.job, state.slot)}" + (", whose slot is held" if ended else "")
-    return "as many run as may at once" if full else "is being started"
+    held = held_back(state, run, now)
+    if held is not None:
+        return f"{held.reason}, for {span(held.until - now)} more"
+    waits = waits_for(journal, run)
+    if not waits.full:
+        return "is being started"
+    return f"{f'group {waits.group}: ' if waits.group else ''}{len(waits.holders)} of {waits.most} running"
 
 
 def rows_of(frame: Frame, room: int) -> tuple[list[Row], list[Row], list[Row]]:

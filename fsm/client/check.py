@@ -16,6 +16,7 @@ from fsm.instants import DAY, HOUR, MINUTE, SECOND, Duration, Instant, Moment
 from fsm.model.job import REAP_MARGIN
 from fsm.model.run import Run
 from fsm.model.states import Reason, RefusalReason, State
+from fsm.planning.restraint import restraint
 from fsm.ports import JobSummary, Journal, RunQuery
 
 SWEEP = MINUTE
@@ -121,8 +122,11 @@ def of_job(journal: Journal, summary: JobSummary, asked: Asked, *, up_since: Ins
     if due is not None and waits and up_since is not None and now.utc - up_since > SWEEP:
         text = f"{name} has been due for {_age(now.utc - due)}, and nothing answers"
         yield Trouble(Level.CRITICAL, "overdue", text, name)
-    if state.refusal is not None and state.refusal.reason is RefusalReason.BREAKER_OPEN:
-        yield Trouble(Level.CRITICAL, "breaker", f"the breaker of {name} is open", name)
+    held = restraint(state, now.utc)
+    if held is not None and held.reason is RefusalReason.BREAKER_OPEN:
+        failures = state.past.failures if state.past is not None else 0
+        text = f"the breaker of {name} is open after {failures} failures, for {_age(held.until - now.utc)} more"
+        yield Trouble(Level.CRITICAL, "breaker", text, name)
     if definition is None or not definition.enabled:
         return
     yield from _of_success(success(journal, summary, asked), paused=state.paused)

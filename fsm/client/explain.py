@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fsm.client.admission import waits_for
+from fsm.client.draining import draining
 from fsm.client.reigns import Reign, outage_at, reigns
 from fsm.client.story import Answer, Changed, Denied, Life, Pending, Ran, Step, Story, Window
-from fsm.engine.due import next_due, ticking
-from fsm.engine.standing import standing
+from fsm.engine.due import come_until, coming, due_at, next_due, next_tick, ticking
+from fsm.engine.standing import Standing, standing
 from fsm.errors import PrunedRun, UnknownRun
 from fsm.instants import DAY, SECOND, Duration, Instant, Moment
 from fsm.model.entries import (
@@ -64,7 +65,7 @@ def explain(journal: Journal, job: str, now: Moment, *, served: bool, window: Wi
         now.utc,
         answers,
         earlier,
-        _pending(state, now, known, served=served),
+        _pending(state, now, known, served=served, ending=served and draining(journal, now) is not None),
         _next(state, now.utc),
         known[-1] if served and known else None,
         lives.of(state.slot) if state.slot is not None else None,
@@ -113,8 +114,8 @@ def _choose(entries: Iterable[Entry], window: Window, state: JobState, now: Inst
     if window.number is not None:
         return [e for e in entries if isinstance(e.body, Queued) and e.run == window.number][:1], False
     if window.at is not None:
-        due = next_due(state)  # the first time without an answer
-        answered = window.at <= now and (due is None or window.at < due)
+        due = next_tick(state)  # the first time without an answer
+        answered = window.at <= now and (due is None or window.at < due.tick)
         return (_at(entries, window.at) if answered else []), False  # else it is pending, or still to come
     since = now - DAY if window.since is None else window.since
     chosen: list[Entry] = []
@@ -184,35 +185,41 @@ def _told(entry: Entry, lives: _Lives, known: list[Reign], *, served: bool) -> A
     return Changed(entry.id, entry.at, entry.actor, words[type(body)])
 
 
-def _pending(state: JobState, now: Moment, known: list[Reign], *, served: bool) -> Pending | None:
+def _pending(state: JobState, now: Moment, known: list[Reign], *, served: bool, ending: bool) -> Pending | None:
     table = ticking(state)
     if table is None or state.accounted_to is None:
         return None
-    span = table.span(state.accounted_to, now.utc, state.anchor)
+    span = table.span(state.accounted_to, come_until(state, now.utc), state.anchor)
     if span is None:
         return None
     if not served:
         return Pending(span.count, span.first, span.last, outage=outage_at(known, span.last, served=False))
     return Pending(
-        span.count, span.first, span.last, same_as=_deferred(state, now), young=now.utc - span.first < UNDER_WAY
+        span.count,
+        span.first,
+        span.last,
+        same_as=_deferred(state, now, ending=ending),
+        young=now.utc - due_at(state, span.first) < UNDER_WAY,
     )
 
 
-def _deferred(state: JobState, now: Moment) -> RefusalReason | None:
+def _deferred(state: JobState, now: Moment, *, ending: bool) -> RefusalReason | None:
     """The refusal that the scheduler keeps back because the last one says the same."""
     last = state.refusal
     if last is None or last.cause is Cause.MANUAL:
         return None
-    found = standing(state, now)
+    found = standing(state, now) or (Standing(RefusalReason.DRAINING, None) if ending else None)
     by = None if last.blocked_by is None else last.blocked_by.number
     return last.reason if found is not None and (found.reason, found.number) == (last.reason, by) else None
 
 
 def _next(state: JobState, now: Instant) -> Instant | None:
     """The first due time that is still to come."""
-    table = ticking(state)
     due = next_due(state)
-    return due if due is None or due > now or table is None else table.next_after(now, state.anchor)
+    if due is None or due > now:
+        return due
+    found = coming(state, now)
+    return None if found is None else found.at
 
 
 def _around(state: JobState, at: Instant | None) -> tuple[Instant | None, Instant | None]:

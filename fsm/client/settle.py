@@ -27,6 +27,9 @@ from fsm.ports import Clock, Journal, Launcher
 LOOK_EVERY_S = 0.05
 """How often a supervisor that is being ended is looked at: there is no event that a client could wait for."""
 
+TURN_WITHIN = Duration(5 * SECOND)
+"""How long the supervisor of an overdue run may take until it has a turn."""
+
 SEARCH_WITHIN = Duration(15 * SECOND)
 """How long a search for survivors may take. It ends after two rounds that find nothing, some milliseconds as a rule."""
 
@@ -138,6 +141,19 @@ class Settler:
                 return found
             self._pause(LOOK_EVERY_S)
 
+    def _turns(self, run: Run) -> bool:
+        """Whether the supervisor of an overdue run ends it in the next moments: it may have had no turn, for the
+        machine was suspended."""
+        until = self._clock.now().boot + TURN_WITHIN
+        while self._clock.now().boot < until:
+            self._pause(LOOK_EVERY_S)
+            if not self.look(run.job).alive:
+                return True
+            held = self._journal.state(run.job).run(run.number)
+            if held is None or held.state.terminal:
+                return True
+        return False
+
     def tend(self, run: Run) -> None:
         """What a scheduler would do for an open run that nobody tends: end it by its deadline, take its verdict."""
         now = self._clock.now()
@@ -146,7 +162,7 @@ class Settler:
                 self._append(run.job, (QueueTimeout(run.number),))
             return
         look = self.look(run.job)
-        if look.alive and run.reap_by is not None and run.reap_by.passed(now):
+        if look.alive and run.reap_by is not None and run.reap_by.passed(now) and not self._turns(run):
             reaper = Engine(
                 self._journal,
                 clock=self._clock,

@@ -28,6 +28,7 @@ from fsm.model.entries import (
     Released,
     SchedulerAlive,
     SchedulerDown,
+    SchedulerDraining,
     SchedulerSettings,
     SchedulerUp,
     Started,
@@ -44,6 +45,7 @@ EVENTS: dict[type[Any], str] = {
     SchedulerAlive: "alive",
     SchedulerDown: "down",
     SchedulerSettings: "settings",
+    SchedulerDraining: "draining",
 }
 """The word by which bodies of one kind are told apart."""
 

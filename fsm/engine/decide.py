@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fsm.engine.standing import standing_of_request
+from fsm.engine.evolve import same_ticks
+from fsm.engine.standing import Standing, standing_of_request
 from fsm.engine.ticks import answer_ticks, settle_ticks
 from fsm.errors import IllegalTransition, UnknownJob, UnknownRun
 from fsm.instants import Instant, Moment, format_instant
@@ -53,7 +54,7 @@ from fsm.model.entries import (
 from fsm.model.facts import Execution
 from fsm.model.job import Job
 from fsm.model.run import Run, run_id
-from fsm.model.states import Actor, Cause, Reason, State, Trigger
+from fsm.model.states import Actor, Cause, Reason, RefusalReason, State, Trigger
 from fsm.model.stream import JobState
 from fsm.planning.deadlines import reap_by, run_by, start_by
 from fsm.planning.overlap import overflow
@@ -99,8 +100,8 @@ class _Asked:
             raise UnknownRun(run_id(self.state.job, number))
         return run
 
-    def ticks(self) -> tuple[Draft, ...]:
-        return settle_ticks(self.state, self.now, self.actor)
+    def ticks(self, *, ending: bool = False) -> tuple[Draft, ...]:
+        return settle_ticks(self.state, self.now, self.actor, ending=ending)
 
 
 def _put(asked: _Asked, command: Put) -> Decision:
@@ -109,8 +110,11 @@ def _put(asked: _Asked, command: Put) -> Decision:
         return NOTHING
     anchor = state.anchor if state.anchor is not None else asked.now.utc
     body = JobPut(job, state.version + 1, command.source, anchor)
+    # Where the due times stay, ticks that have no answer yet get theirs from the scheduler, by the new definition.
+    kept = state.definition is not None and same_ticks(state.definition, job)
+    settled = () if kept else asked.ticks(ending=True)
     pushed = [asked.draft(_ended(asked, run, Reason.QUEUE_OVERFLOW), run.number) for run in overflow(state, job)]
-    return Decision((*asked.ticks(), asked.draft(body), *pushed))
+    return Decision((*settled, asked.draft(body), *pushed))
 
 
 def _pause(asked: _Asked, command: Pause) -> Decision:
@@ -134,7 +138,7 @@ def _remove(asked: _Asked, command: Remove) -> Decision:
         raise UnknownJob(asked.state.job)
     waiting = [run for run in asked.state.open_runs if run.state is State.QUEUED]
     reaped = tuple(asked.draft(_ended(asked, run, Reason.JOB_REMOVED), run.number) for run in waiting)
-    return Decision((*asked.ticks(), *reaped, asked.draft(JobRemoved())))
+    return Decision((*asked.ticks(ending=True), *reaped, asked.draft(JobRemoved())))
 
 
 def _ended(asked: _Asked, run: Run, reason: Reason) -> Ended:
@@ -152,6 +156,8 @@ def _request(asked: _Asked, command: Request) -> Decision:
     state, now = asked.state, asked.now
     job = asked.job
     found = standing_of_request(state, job, now, force=command.force, at_once=command.at_once)
+    if found is None and command.draining:
+        found = Standing(RefusalReason.DRAINING, None)
     if found is not None:
         refusal = Refused(found.reason, Cause.MANUAL, 1, now.utc, now.utc, found.blocked_by)
         known = same_refusal(state, refusal, now.utc)
@@ -182,7 +188,9 @@ def _try_again(asked: _Asked, command: TryAgain) -> Decision:
 
 
 def _ticks(asked: _Asked, command: Ticks) -> Decision:
-    return answer_ticks(asked.state, asked.now, asked.actor, command.deferred, flush=command.flush)
+    return answer_ticks(
+        asked.state, asked.now, asked.actor, command.deferred, flush=command.flush, draining=command.draining
+    )
 
 
 def _start(asked: _Asked, command: Start) -> Decision:

@@ -7,13 +7,13 @@ If the caller dies in between, the ticks have no answer yet and get one from the
 
 from __future__ import annotations
 
-from fsm.engine.due import ticking
+from fsm.engine.due import come_until, due_at, ticking
 from fsm.engine.standing import Standing, standing
 from fsm.instants import Instant, Moment
 from fsm.lifecycle.machine import fire
 from fsm.model.commands import NOTHING, Decision, Deferred
 from fsm.model.entries import Blocker, Draft, Queued, Refused
-from fsm.model.states import Actor, Cause, RefusalReason, Trigger
+from fsm.model.states import BLOCKED, Actor, Cause, RefusalReason, Trigger
 from fsm.model.stream import JobState
 from fsm.planning.deadlines import start_by
 from fsm.planning.misfire import made_of
@@ -23,18 +23,25 @@ from fsm.planning.schedule import Timetable
 
 
 def answer_ticks(
-    state: JobState, now: Moment, actor: Actor, deferred: Deferred | None, *, flush: bool = False
+    state: JobState,
+    now: Moment,
+    actor: Actor,
+    deferred: Deferred | None,
+    *,
+    flush: bool = False,
+    draining: bool = False,
 ) -> Decision:
     """Answer every tick up to now.
 
     Returns drafts (refusals, and the runs that are made) and what is deferred from here on. With `flush`, what was
-    deferred is written and nothing else is answered: what comes next may change the answer.
+    deferred is written and nothing else is answered: what comes next may change the answer. While `draining`, what
+    nothing else is in the way of is refused all the same.
     """
     table = ticking(state)
     if table is None or state.accounted_to is None:
         return NOTHING
     writer = _Writer(state, table, now, actor, state.accounted_to)
-    found = standing(state, now)
+    found = standing(state, now) or (Standing(RefusalReason.DRAINING, None) if draining else None)
     if deferred is not None and (
         flush or found is None or (deferred.reason, deferred.blocker) != (found.reason, found.number)
     ):
@@ -44,8 +51,11 @@ def answer_ticks(
     return writer.fire() if found is None else writer.stand(found)
 
 
-def settle_ticks(state: JobState, now: Moment, actor: Actor) -> tuple[Draft, ...]:
-    """Refusals for all ticks up to now that have no answer: what comes before a change of the job's definition.
+def settle_ticks(state: JobState, now: Moment, actor: Actor, *, ending: bool = False) -> tuple[Draft, ...]:
+    """Refusals for all ticks up to now that have no answer: what comes before a change of the job's ticks.
+
+    With `ending`, the present timetable ends here: so one whose scheduled time is past and whose jitter is not is
+    refused with the others, for it will not come any more.
 
     Used by whoever changes a job, which need not be the scheduler: none of them makes a run any more. They are
     refused by what stands in the way, or were missed.
@@ -55,19 +65,16 @@ def settle_ticks(state: JobState, now: Moment, actor: Actor) -> tuple[Draft, ...
         return ()
     writer = _Writer(state, table, now, actor, state.accounted_to)
     found = standing(state, now) or Standing(RefusalReason.MISSED, None)
-    writer.refuse(now.utc, found.reason, found.blocked_by)
+    writer.refuse(now.utc if ending else writer.come, found.reason, found.blocked_by)
     return tuple(writer.drafts)
 
 
 def _blocker_again(state: JobState, deferred: Deferred, now: Moment) -> Blocker | None:
-    """The run that was in the way, as it is now, or as the last refusal described it once it is over."""
-    if deferred.blocker is None:
-        return None
-    run = state.run(deferred.blocker)
-    if run is not None:
-        return blocker(run, now)
-    last = state.refusal
-    return last.blocked_by if last is not None else None
+    """The run that was in the way, as it is now, or as it was described then where it is over."""
+    run = None if deferred.blocker is None else state.run(deferred.blocker)
+    if run is None or deferred.reason not in BLOCKED:
+        return deferred.blocked_by
+    return blocker(run, now)
 
 
 class _Writer:
@@ -76,6 +83,7 @@ class _Writer:
     def __init__(self, state: JobState, table: Timetable, now: Moment, actor: Actor, after: Instant) -> None:
         self.state, self.table, self.now, self.actor = state, table, now, actor
         self.after = after
+        self.come = come_until(state, now.utc)
         self.drafts: list[Draft] = []
 
     def _draft(self, body: Queued | Refused, run: int | None = None) -> None:
@@ -91,25 +99,29 @@ class _Writer:
 
     def fire(self) -> Decision:
         """Nothing is in the way: the newest ticks make runs, by the job's `catch_up`; those before them were missed."""
-        span = self.table.span(self.after, self.now.utc, self.state.anchor)
+        span = self.table.span(self.after, self.come, self.state.anchor)
         job = self.state.definition
         if span is None or job is None:
             return Decision(tuple(self.drafts))
-        made = made_of(job, self.table, self.state.anchor, self.after, span, self.now.utc)
+        made = made_of(job, self.table, self.state.anchor, self.after, span, self._but_for_jitter(span.last))
         self.refuse(Instant(made[0][0] - 1) if made else span.last, RefusalReason.MISSED, None)
         for number, (tick, cause) in enumerate(made, self.state.last_number + 1):
             fire(None, Trigger.QUEUE)
             self._draft(Queued(cause, self.state.version, start_by(job, self.now), tick), number)
         return Decision(tuple(self.drafts))
 
+    def _but_for_jitter(self, tick: Instant) -> Instant:
+        """Now, as far as lateness goes: what is due later is not late for that."""
+        return Instant(self.now.utc - (due_at(self.state, tick) - tick))
+
     def stand(self, found: Standing) -> Decision:
         """Something is in the way: write the refusal, or defer it behind one that says the same."""
-        span = self.table.span(self.after, self.now.utc, self.state.anchor)
+        span = self.table.span(self.after, self.come, self.state.anchor)
         if span is None:
             return Decision(tuple(self.drafts))
         refusal = Refused(found.reason, Cause.SCHEDULE, span.count, span.first, span.last, found.blocked_by)
         wrote = bool(self.drafts)  # then the last refusal of the stream is not the last one any more
         if not wrote and same_refusal(self.state, refusal, self.now.utc):
-            return Decision((), (), refusal, Deferred(found.reason, found.number, span.last))
+            return Decision((), (), refusal, Deferred(found.reason, found.blocked_by, span.last))
         self._draft(refusal)
         return Decision(tuple(self.drafts), (), refusal, None)

@@ -12,7 +12,6 @@ from typing import Any
 from attrs import define, field, frozen
 
 from fsm.codec.jobkeys import make_job
-from fsm.codec.jobs import KEYS
 from fsm.errors import BadJobs, BadValue
 from fsm.importing.names import job_name
 from fsm.instants import Instant, format_duration, format_instant, parse_instant
@@ -50,11 +49,10 @@ class Translated:
 
 @frozen(slots=True)
 class Setting:
-    """What jobs are read in: the zone that a schedule without one means, whether jobs have the key ``agent``."""
+    """What jobs are read in: the zone that a schedule without one means, and the time it is."""
 
     zone: str
     now: Instant
-    agent_key: bool = "agent" in KEYS
 
 
 def identity(job: Json) -> str:
@@ -85,7 +83,7 @@ def translate(job: Json, setting: Setting) -> Translated:
     _delivery(job, made)
     _left(job, made)
     try:
-        make_job(made.name, need_command="agent" not in made.keys, **made.keys)
+        make_job(made.name, need_command=True, **made.keys)
     except BadJobs as bad:
         raise NotCarried("; ".join(bad.mistakes)) from None
     return made
@@ -182,7 +180,7 @@ def _payload(job: Json, setting: Setting, made: Translated) -> None:
         raise NotCarried("it has no payload, which says what to run")
     kind = str(payload.get("kind") or "").lower()
     if kind == "agentturn":
-        _agent(job, payload, setting, made)
+        _agent(job, payload, made)
     elif kind == "systemevent":
         text = _text(payload.get("text") or payload.get("message"), "its event has no text")
         mode = "next-heartbeat" if job.get("wakeMode") == "next-heartbeat" else "now"
@@ -212,22 +210,17 @@ def _text(value: object, otherwise: str) -> str:
     return value.encode("utf-8", "replace").decode()
 
 
-def _agent(job: Json, payload: Json, setting: Setting, made: Translated) -> None:
+def _agent(job: Json, payload: Json, made: Translated) -> None:
     message = _text(payload.get("message") or payload.get("text"), "its agent turn has no message")
     model, more = payload.get("model"), []
     for value, flag in ((job.get("agentId"), "--agent"), (payload.get("thinking"), "--thinking")):
         if isinstance(value, str) and value.strip():
             more += [flag, value.strip()]
-    if setting.agent_key:
-        made.keys["agent"] = {"kind": "openclaw", "message": message}
-        if isinstance(model, str) and model.strip():
-            made.keys["agent"]["model"] = model.strip()
-        if more:
-            made.keys["agent"]["args"] = more
-    else:
-        made.keys["command"] = ["openclaw", "agent", "--message", message, "--json", *more]
-        if isinstance(model, str) and model.strip():
-            made.notes.append(f"its model, {model.strip()}, is not carried over")
+    made.keys["agent"] = {"kind": "openclaw", "message": message}
+    if isinstance(model, str) and model.strip():
+        made.keys["agent"]["model"] = model.strip()
+    if more:
+        made.keys["agent"]["args"] = more
     target = job.get("sessionTarget")
     if isinstance(target, str) and target not in ("isolated", "new"):
         made.notes.append(f"it ran in the session {target}; here each run has a session of its own")

@@ -28,13 +28,12 @@ from fsm.journal.salvage import make_durable
 from fsm.journal.sqlite import SqliteJournal
 from fsm.journal.swap import SUFFIXES, Held
 from fsm.journal.verify_store import verify_journal
-from fsm.model.entries import Draft, NumbersTaken, SchedulerDown, SchedulerUp
+from fsm.model.entries import Draft, NumbersTaken, SchedulerDown, SchedulerSettings, SchedulerUp
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.model.run import run_id
+from fsm.model.settings import DEFAULT_MAX_RUNNING, Group
 from fsm.model.states import Actor
 from fsm.ports import Append
-
-_MAX_RUNNING = 8  # as `serve` has it where nobody ever set it
 
 
 @frozen(slots=True)
@@ -152,8 +151,9 @@ def _begin_epoch(journal: SqliteJournal, seen: int, by: Mender) -> None:
         return
     journal.transplant((), epoch=seen)
     epoch = seen + 1
+    most, groups = _bounds(journal)
     bodies = (
-        SchedulerUp(epoch, by.pid, by.now.boot_id, by.version, _max_running(journal)),
+        SchedulerUp(epoch, by.pid, by.now.boot_id, by.version, most, groups),
         SchedulerDown(epoch, "restored"),
     )
     drafts = [Draft(SCHEDULER_STREAM, by.now.utc, Actor.RECOVERY, None, body) for body in bodies]
@@ -175,11 +175,12 @@ def _go_on(old: SqliteJournal, journal: SqliteJournal, job: str, now: Moment) ->
     return [run_id(job, number) for number in sorted({draft.run for draft in drafts if draft.run is not None})]
 
 
-def _max_running(journal: SqliteJournal) -> int:
+def _bounds(journal: SqliteJournal) -> tuple[int, tuple[Group, ...] | None]:
+    """What is in force in the backup: a scheduler repeats it as it comes up, and so does this."""
     for entry in journal.entries(job=SCHEDULER_STREAM, newest_first=True):
-        if isinstance(entry.body, SchedulerUp):
-            return entry.body.max_running
-    return _MAX_RUNNING
+        if isinstance(entry.body, SchedulerUp | SchedulerSettings):
+            return entry.body.max_running, entry.body.groups
+    return DEFAULT_MAX_RUNNING, None
 
 
 def _answered(journal: SqliteJournal, job: str, until: Instant | None, now: Moment) -> int:

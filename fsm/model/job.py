@@ -142,6 +142,14 @@ def _length_or_none(value: object) -> Duration | None:
     return None if value is None else parse_duration(value) or None
 
 
+MAX_JITTER = Duration(31 * DAY)
+
+
+def _jitter(_: object, attribute: Attribute[Duration | None], value: Duration | None) -> None:
+    if value is not None and value > MAX_JITTER:
+        raise BadValue("jitter is 31d at most (and never reaches the next scheduled time)")
+
+
 def _priority(_: object, attribute: Attribute[int], value: object) -> None:
     if type(value) is not int or not -MOST_PRIORITY <= value <= MOST_PRIORITY:
         raise BadValue(f"{value!r} is not a priority (a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY})")
@@ -298,6 +306,7 @@ class Job:
         default=None,
         alias="jitter",
         converter=_length_or_none,
+        validator=_jitter,
         kw_only=True,
     )
     priority: int = field(default=0, validator=_priority, kw_only=True)

@@ -10,7 +10,7 @@ from attrs import Attribute, field, fields, frozen
 
 from fsm.errors import BadValue
 from fsm.instants import DAY, HOUR, MINUTE, SECOND, Duration, parse_duration
-from fsm.model.states import Reason, State
+from fsm.model.states import ErrorClass, Reason, State
 
 RETRIABLE_STATES = frozenset({State.FAILED, State.TIMED_OUT, State.LOST})
 """What `on` may name: a run that succeeded needs no retry, and one that somebody ended is not wanted."""
@@ -39,20 +39,15 @@ def _failures(_: object, attribute: Attribute[int], value: object) -> None:
         raise BadValue(f"{_shown(value)} is not a number of failures in a row (1 to {MAX_FAILURES}; say 5)")
 
 
-def _factor(value: object) -> int:
-    """The factor (``2``, ``1.5``, or as text) in thousandths."""
+def _factor(value: object) -> str:
+    """The factor (``2``, ``1.5``, or as text) as text, in whole thousandths: the format has no fractions."""
     try:
         number = Decimal(str(value)) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
     except InvalidOperation:
         number = None
     if number is None or not number.is_finite() or not 1 <= number <= MAX_FACTOR_PERMILLE // 1000:
         raise BadValue(f"{_shown(value)} is not a factor (from 1 to {MAX_FACTOR_PERMILLE // 1000}; say 2 or 1.5)")
-    return int(number * 1000)
-
-
-def format_factor(permille: int) -> str:
-    """The shortest text that is read back exactly: ``2``, ``1.5``."""
-    whole, rest = divmod(permille, 1000)
+    whole, rest = divmod(int(number * 1000), 1000)
     return f"{whole}.{rest:03d}".rstrip("0") if rest else str(whole)
 
 
@@ -60,7 +55,7 @@ def _on(value: object) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, list | tuple):
         raise BadValue(f'{_shown(value)} is not a list of states or reasons (say ["failed", "timed_out"])')
     words = tuple(str(word) if isinstance(word, str) else word for word in value)
-    known = {*map(str, RETRIABLE_STATES), *map(str, RETRIABLE_REASONS)}
+    known = {*map(str, RETRIABLE_STATES), *map(str, RETRIABLE_REASONS), *map(str, ErrorClass)}
     for word in words:
         if word not in known:
             raise BadValue(f"{_shown(word)} is not one of: {', '.join(_known_words())}")
@@ -71,7 +66,7 @@ def _on(value: object) -> tuple[str, ...]:
 
 def _known_words() -> list[str]:
     states = [str(state) for state in State if state in RETRIABLE_STATES]
-    return states + [str(reason) for reason in Reason if reason in RETRIABLE_REASONS]
+    return states + [str(reason) for reason in Reason if reason in RETRIABLE_REASONS] + [str(c) for c in ErrorClass]
 
 
 def _shown(value: object) -> str:
@@ -96,14 +91,15 @@ class Retry:
 
     `attempts` counts the first one, too. The wait before attempt n + 1 is `backoff` times `factor` to the power of
     n - 1, no longer than `max_backoff`, and up to `jitter` more, which is a function of job and run. `on`: the states
-    and reasons that are retried; `refused` only where it is named.
+    and reasons that are retried, and the classes of an agent's errors; `refused` only where it is named, and of an
+    agent's turn never: it would be asked in the same words.
     """
 
     attempts: int = field(default=3, validator=_attempts, kw_only=True)
     backoff_us: Duration = field(
         default=Duration(30 * SECOND), alias="backoff", converter=parse_duration, validator=_most, kw_only=True
     )
-    factor_permille: int = field(default=2, alias="factor", converter=_factor, kw_only=True)
+    factor: str = field(default="2", converter=_factor, kw_only=True)
     max_backoff_us: Duration = field(
         default=HOUR, alias="max_backoff", converter=parse_duration, validator=_most, kw_only=True
     )
@@ -111,6 +107,11 @@ class Retry:
         default=Duration(0), alias="jitter", converter=parse_duration, validator=_most, kw_only=True
     )
     on: tuple[str, ...] = field(default=DEFAULT_ON, converter=_on, kw_only=True)
+
+    @property
+    def factor_permille(self) -> int:
+        """The factor in thousandths."""
+        return int(Decimal(self.factor) * 1000)
 
 
 @frozen(slots=True)

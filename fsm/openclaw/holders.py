@@ -138,9 +138,8 @@ def _of_process(pid: int, folder: str, names: dict[tuple[int, int], str]) -> Ite
                     yield Holder(pid, f"it has {held} open")
                     return
     words = _words(pid, "cmdline")
-    if not any(word == "gateway" or word == "openclaw-gateway" for word in words):
-        return
-    if not any("openclaw" in os.path.basename(os.path.dirname(word)) or "openclaw" in word for word in words):
+    called = any(word in ("gateway", "openclaw-gateway") for word in words) and any("openclaw" in w for w in words)
+    if not called:
         return
     state = _state_folder(pid)
     if state is None or os.path.realpath(state) == folder:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from fsm.instants import MINUTE, SECOND, Duration, Instant
+from fsm.instants import HOUR, MINUTE, SECOND, Duration, Instant
 from fsm.model.entries import Ended
 from fsm.model.job import Job
 from fsm.model.past import Past, Pending
 from fsm.model.policies import Retry
 from fsm.model.run import Run, run_id
-from fsm.model.states import Reason, State
+from fsm.model.states import ErrorClass, Reason, State
 
 QUICK = Duration(10 * SECOND)
 """A run that failed within this time of its start, or never started, is one of a storm if many of them follow each
@@ -25,6 +25,12 @@ COST = Duration(4 * MINUTE)
 
 BUDGET = Duration(15 * COST)
 """The whole budget: fifteen quick failures at once. Whatever an hour one looks at, at most 15 + 15 runs start in it."""
+
+ROOM_WITHIN = Duration(MINUTE)
+"""After an agent was rate limited, or its provider overloaded: the first retry comes no sooner, each next one no sooner
+than after twice as long, whatever `backoff` says. Limits are counted by the minute and by the hour."""
+
+MOST_ROOM = Duration(HOUR)
 
 SAYS_NOTHING = frozenset(
     {
@@ -47,7 +53,7 @@ def after_end(past: Past | None, run: Run, state: State, body: Ended, at: Instan
     when = Instant(min(body.ended_at, at))
     pending = None if past is None else past.retry
     if pending is None:
-        pending = plan(job, run, state, body.reason, when)
+        pending = plan(job, run, state, body, when)
     if state is State.SUCCEEDED:
         return None if pending is None else Past(0, run.number, state, when, Duration(0), pending)
     if body.reason in SAYS_NOTHING:
@@ -73,20 +79,29 @@ def _quick(run: Run, body: Ended, when: Instant) -> bool:
     return started is None or when - started < QUICK
 
 
-def plan(job: Job | None, run: Run, state: State, reason: Reason, when: Instant) -> Pending | None:
+def plan(job: Job | None, run: Run, state: State, body: Ended, when: Instant) -> Pending | None:
     """The retry of a run that ended so, or None."""
     policy = None if job is None else job.retry
-    if policy is None or run.attempt >= policy.attempts or not _named(policy, state, reason):
+    if job is None or policy is None or run.attempt >= policy.attempts or not _named(policy, state, body):
         return None
-    due = when + wait_after(policy, run.attempt) + jitter(policy, run)
+    if body.reason is Reason.REFUSED and job.agent is not None:
+        return None  # a model that declined declines the same words again
+    due = when + max(wait_after(policy, run.attempt), _wait_for_room(body, run.attempt)) + jitter(policy, run)
     return Pending(run.number, state, run.attempt + 1, Instant(due), when, run.scheduled_for)
 
 
-def _named(policy: Retry, state: State, reason: Reason) -> bool:
+def _named(policy: Retry, state: State, body: Ended) -> bool:
     """`refused`, and whoever stopped the host, only where they are named; anything else by its state, too."""
-    if reason in policy.on:
+    if body.reason in policy.on or (body.error_class is not None and body.error_class in policy.on):
         return True
-    return state in policy.on and reason not in (Reason.REFUSED, Reason.HOST_STOP)
+    return state in policy.on and body.reason not in (Reason.REFUSED, Reason.HOST_STOP)
+
+
+def _wait_for_room(body: Ended, attempt: int) -> int:
+    """What the provider of a model is left alone for at least, after it said that there was too much."""
+    if body.error_class not in (ErrorClass.RATE_LIMITED, ErrorClass.OVERLOADED):
+        return 0
+    return min(ROOM_WITHIN << min(attempt - 1, 16), MOST_ROOM)
 
 
 def wait_after(policy: Retry, attempt: int) -> Duration:

@@ -203,7 +203,7 @@ class Book:
                 continue
             command = intent.command
             if isinstance(command, Ticks):
-                command = Ticks(self.deferred.get(intent.job), command.flush)
+                command = Ticks(self.deferred.get(intent.job), command.flush, command.draining)
             elif intent.job in self.deferred and intent.job not in folds:  # what was deferred is written first
                 flush = Ticks(self.deferred[intent.job], flush=True)
                 state = batch.add(state, decide(state, flush, now, Actor.SCHEDULER).drafts)

@@ -27,6 +27,10 @@ SEARCH_AGAIN = Duration(30 * SECOND)
 ASK_AGAIN = Duration(SECOND)
 """How long a mailbox may be busy before its supervisor is taken to hang: who uses it needs microseconds."""
 
+LATE, TURN_WITHIN = Duration(2 * SECOND), Duration(5 * SECOND)
+"""When a run has been overdue for `LATE` before it is looked at, its supervisor gets so long to have a turn. A few
+milliseconds do; right after a suspension everybody on the machine wants one."""
+
 
 @frozen(slots=True)
 class _Search:
@@ -46,6 +50,7 @@ class Watcher:
         self.hindered: dict[str, tuple[str, int]] = {}  # job -> what keeps its slot held, when to search again
         self._kill_by: dict[str, tuple[str, int]] = {}  # job -> nonce, boot time after which a mute one is killed
         self._busy_until: dict[str, int] = {}  # job -> boot time up to which its holder's mailbox may be busy
+        self._turn_until: dict[str, int] = {}  # job -> boot time up to which an overdue supervisor has its turn
 
     @property
     def searching(self) -> bool:
@@ -72,6 +77,7 @@ class Watcher:
         self.hindered.pop(job, None)
         self._kill_by.pop(job, None)
         self._busy_until.pop(job, None)
+        self._turn_until.pop(job, None)
         nonce = self._nonces.pop(job, None)
         if nonce is not None:
             del self._watched[nonce]
@@ -133,6 +139,7 @@ class Watcher:
             again = self.hindered[job][1]
         elif run.state is State.RUNNING:
             again = now.boot + (run.reap_by.left(now) if run.reap_by is not None else 0)
+            again = max(again, self._turn_until.get(job, again))
             busy = self._busy_until.get(job, again)
             again = min(again, busy) if to_be_replaced(self.book.state(job)) is not None else max(again, busy)
         else:
@@ -157,6 +164,8 @@ class Watcher:
             self._searches[execution.arming.nonce] = _Search(job, self._kept[job].finding)
             self.launcher.search(execution)
             return [Intent(job, _overdue(run), Actor.REAPER)] if overdue else []
+        if overdue and self._looked_late(job, run, now):
+            return self.examine(job)
         if overdue:
             return self._end_overdue(job, run, execution)
         if run.state.terminal and self._kill_time(run, execution.arming.nonce, now) <= now.boot:
@@ -193,6 +202,16 @@ class Watcher:
             return self._busy(job, execution)
         # its own verdict, if it gave one before the stop, comes before ours
         return self.examine(job) or [Intent(job, verdict, Actor.REAPER)]
+
+    def _looked_late(self, job: str, run: Run, now: Moment) -> bool:
+        """Whether it has been overdue for longer than a scheduler that is awake lets pass, and so only for a moment.
+
+        The machine was suspended, or no scheduler was up. Perhaps its supervisor had no turn either: then it is not
+        mute, and ends the run itself as soon as it has one.
+        """
+        if run.reap_by is None or -run.reap_by.left(now) <= LATE:
+            return False
+        return now.boot < self._turn_until.setdefault(job, now.boot + TURN_WITHIN)
 
     def _busy(self, job: str, execution: Execution) -> list[Intent]:
         """Somebody holds its mailbox. It is asked once more in a moment (that may be a client), then killed."""

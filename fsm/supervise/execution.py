@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from fsm.agents.interpret import evidence, interpret
-from fsm.agents.output import Printed
+from fsm.agents.output import Output, Printed
 from fsm.supervise import child, tree
 from fsm.supervise.arming import Armed
 from fsm.supervise.armingfile import agent_part, emptied_part, verdict_part
@@ -229,7 +229,7 @@ class Execution:
             self._verdict = self._stopped_or_overdue()
         if self._printed is not None and self._verdict is not None and self._status is None:
             self._take_output(_DRAIN)
-            self._note(evidence(self._order.agent or "", self._printed.output()))
+            self._note(evidence(self._order.agent or "", self._output_of(self._printed)))
         if self._verdict is not None and not self._empty:
             self._announce(self._verdict)
             self._kill_at_us = boot_us() + grace_us
@@ -256,7 +256,7 @@ class Execution:
         self._take_output(_DRAIN)
         self._take_errors(_DRAIN)
         exit_code, signal_ = (code, None) if code >= 0 else (None, -code)
-        outcome = interpret(self._order.agent or "", printed.output(), exit_code, signal_)
+        outcome = interpret(self._order.agent or "", self._output_of(printed), exit_code, signal_)
         self._note(outcome.evidence)
         return verdict_part(
             outcome.trigger,
@@ -268,6 +268,9 @@ class Execution:
             error_class=outcome.error_class,
             error=outcome.error,
         )
+
+    def _output_of(self, printed: Printed) -> Output:
+        return printed.output().without(self._order.secrets)
 
     def _note(self, said: dict[str, object]) -> None:
         """What an agent's output says, beside the verdict and before it; synced with it. The verdict can do without."""

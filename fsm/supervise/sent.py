@@ -24,7 +24,7 @@ class SentOrder:
     are the places to look for the program, in order; `env` is added to the environment that the fork server was
     given; `cgroup` is the group to make. `idle_us`: without output for so long it is ended, 0: never. `keep`: what the
     command leaves behind is neither ended nor waited for. `agent`: the format in which the command says how it went,
-    None where its exit code does.
+    None where its exit code does. `secrets`: what must not stand in the evidence of an agent.
     """
 
     __slots__ = (
@@ -45,6 +45,7 @@ class SentOrder:
         "output_limit",
         "poke",
         "programs",
+        "secrets",
         "slot_lock",
     )
 
@@ -68,13 +69,14 @@ class SentOrder:
         idle_us: int = 0,
         keep: bool = False,
         agent: str | None = None,
+        secrets: list[bytes] | None = None,
     ) -> None:
         self.nonce, self.header, self.folder = nonce, header, folder
         self.arming_file, self.mailbox, self.slot_lock, self.poke = arming_file, mailbox, slot_lock, poke
         self.argv, self.programs, self.env, self.cwd = argv, programs, env, cwd
         self.grace_us, self.output_limit, self.arm_by_us, self.cgroup = grace_us, output_limit, arm_by_us, cgroup
         self.idle_us, self.keep = idle_us, keep
-        self.agent = agent
+        self.agent, self.secrets = agent, secrets or []
 
     def encode(self) -> bytes:
         """For `decode` of the same version of this program and of Python."""
@@ -98,6 +100,7 @@ class SentOrder:
                 self.idle_us,
                 self.keep,
                 self.agent,
+                self.secrets,
             )
         )
 

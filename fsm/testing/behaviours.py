@@ -8,6 +8,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from fsm.instants import SECOND, Duration, parse_duration
+from fsm.model.states import ErrorClass
 
 DEFAULT_AFTER = Duration(SECOND)
 """How long a command runs where nothing else was said: a job without a script succeeds after one second."""
@@ -35,6 +36,7 @@ class Behaviour:
     exit_code: int | None = 0
     signal: int | None = None
     refuses: bool = False
+    error_class: ErrorClass | None = None  # it is an agent, which exits with 0 and says that it failed so
     cannot_start: bool = False  # there is no such program: it is armed, and its exec fails
     cannot_arm: bool = False  # there is no supervisor to be had for it
     ignores_term: bool = False
@@ -80,6 +82,11 @@ def fail(
 def refuse(after: str | int = DEFAULT_AFTER) -> Behaviour:
     """Decline the work: the executor says so, and its supervisor reports failed(refused)."""
     return Behaviour(parse_duration(after), refuses=True)
+
+
+def err(error_class: ErrorClass, after: str | int = DEFAULT_AFTER) -> Behaviour:
+    """An agent's turn that ends in an error of that class: failed(error)."""
+    return Behaviour(parse_duration(after), error_class=error_class)
 
 
 def cannot_start(*, armed: bool = True) -> Behaviour:

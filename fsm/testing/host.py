@@ -76,6 +76,11 @@ class Host:
         """Set the wall clock forward, or back (``-1h``). A scheduler looks at its due times at once."""
         self.world.jump(_length(by))
 
+    def suspend(self, duration: str | int) -> None:
+        """Close the lid for so long. What was due meanwhile happens once time is let go on."""
+        self.world.suspend(parse_duration(duration))
+        self._calm_since = self.world.t
+
     def _run_to(self, until: int) -> None:
         while self.world.t <= until:
             self._turns(until)
@@ -170,6 +175,20 @@ class Host:
     def _bounds(self) -> Settings:
         """Those that were set last, as for `serve`; at first what the simulation was made with."""
         return settings(self.store) if self.store.epoch() else self._settings
+
+    def drain(self, most: str | int | None = None) -> None:
+        """Tell the scheduler to end, and to wait so long for what runs; `restart` then ends it, drained or not."""
+        life = self.life
+        if life is not None:
+            self.world.note("the scheduler drains")
+            length = None if most is None else parse_duration(most)
+            self._as_process(life, lambda: life.drain(length))
+            life.poked = True
+
+    @property
+    def drained(self) -> bool:
+        """Whether the scheduler drains and would end now."""
+        return self.life is not None and self.life.scheduler.drained
 
     def stop_scheduler(self) -> None:
         """SIGSTOP: it does nothing, and its pipes stay open. `restart` then begins another one (a takeover)."""

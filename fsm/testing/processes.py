@@ -49,9 +49,9 @@ class Tree:
         self.signal: int | None = None
         self.last_end_t = 0  # when the last one that ended did
         if behaviour.after_us is not None and not behaviour.vanishes:
-            world.at(world.t + behaviour.after_us, self._main_ends)
+            world.work(behaviour.after_us, self._main_ends)
         for at in behaviour.prints:
-            world.at(world.t + at, self._prints)
+            world.work(at, self._prints)
 
     def _prints(self) -> None:
         if self.main.alive:
@@ -93,7 +93,7 @@ class Tree:
             self.world.note(f"{self.job}: the command {how}")
             for one, script in zip(self.children, self.behaviour.leaves, strict=True):
                 if script.lives_us is not None:
-                    self.world.at(self.world.t + script.lives_us, lambda one=one: self.end(one, 0, None))  # type: ignore[misc]
+                    self.world.work(script.lives_us, lambda one=one: self.end(one, 0, None))  # type: ignore[misc]
         self.world.stir(self.job)
 
     def terminate(self) -> None:

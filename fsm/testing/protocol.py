@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from fsm.engine.decide import TIMEOUT_TEXT
 from fsm.instants import SECOND
+from fsm.model.agent import AgentEvidence
 from fsm.model.entries import Ended
 from fsm.model.facts import Emptied, Report
 from fsm.model.states import Reason, Trigger
@@ -93,7 +94,7 @@ class SimSupervisor(SupervisorProcess):
         self.tree = Tree(self.world, self.order.job, self.behaviour, keep=self.order.keep_leftovers)
         self.note(f"executes (process {self.tree.main.pid})")
         if self.behaviour.vanishes and self.behaviour.after_us is not None:
-            self.world.at(self.world.t + self.behaviour.after_us, lambda: self.die(whole_tree=True))
+            self.world.work(self.behaviour.after_us, lambda: self.die(whole_tree=True))
         if self.world.witness is not None:
             self.world.witness.executing(self)
         return True  # a stop may have come meanwhile
@@ -132,6 +133,10 @@ class SimSupervisor(SupervisorProcess):
             reason = Reason.SIGNAL
         elif self.behaviour.refuses:
             reason, error = Reason.REFUSED, "the work was declined"
+        elif self.behaviour.error_class is not None:
+            said = AgentEvidence(self.behaviour.error_class)
+            why = str(said.error_class)
+            return Ended(trigger, Reason.ERROR, ended_at, tree.exit_code, None, why, tree.began_at, said)
         elif tree.exit_code == 0:
             trigger, reason = Trigger.SUCCEED, Reason.COMPLETED
         return Ended(trigger, reason, ended_at, tree.exit_code, tree.signal, error, tree.began_at)

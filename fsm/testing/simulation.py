@@ -103,9 +103,9 @@ class Simulation(FaultyHost):
         """How many runs of jobs with this group may hold a slot at once. False where that was so already."""
         return change_settings(self.engine, lambda now: with_groups(now, [Group(name, most)]))
 
-    def request(self, job: str) -> Answer:
-        """Ask for a run now."""
-        answer = self.engine.request(job)
+    def request(self, job: str, *, force: bool = False) -> Answer:
+        """Ask for a run now; with `force`, past its breaker and its budget."""
+        answer = self.engine.request(job, force=force)
         if isinstance(answer, Refused):
             by = BlockedBy.of(job, answer.blocked_by)
             return Answer(True, ran=False, reason=answer.reason, blocked_by=by)

@@ -44,6 +44,9 @@ JUMPS = st.sampled_from(["1s", "-1s", "61s", "-61s", "1h", "-1h", "4h", "-1d"])
 POINTS = st.integers(1, 14)
 """At which of the next points between two calls of a process something comes: a turn seldom has more."""
 
+GROUP = "g"
+"""The group that some jobs are in; `Simulation.set_group` bounds it."""
+
 STEPS = st.sampled_from(list(Step))
 
 
@@ -84,6 +87,17 @@ def scripts() -> st.SearchStrategy[list[Behaviour]]:
     return st.lists(behaviours(), min_size=1, max_size=3)
 
 
+RETRIES: list[dict[str, Any] | None] = [
+    None,
+    {"attempts": 3, "backoff": "0s"},
+    {"attempts": 2, "backoff": "20s", "jitter": "5s", "on": ["exit_code", "refused", "timed_out", "lost"]},
+    {"attempts": 50, "backoff": "1s", "factor": 1.5, "max_backoff": "30s"},
+]
+"""At once; after about as long as a run takes; again and again."""
+
+BREAKERS: list[dict[str, Any] | None] = [None, None, {"failures": 2, "cooldown": "2m"}]
+
+
 def job_keys() -> st.SearchStrategy[dict[str, Any]]:
     """Keys of the jobs file for one job, but for its name."""
     return st.fixed_dictionaries(
@@ -95,7 +109,18 @@ def job_keys() -> st.SearchStrategy[dict[str, Any]]:
             "timeout": st.sampled_from(["40s", "5s", "5m"]),
             "start_within": st.sampled_from(["1m", "10s", "10m"]),
             "grace": st.sampled_from(["5s", "0s", "30s"]),
-            "catch_up": st.sampled_from(["once", "skip"]),
+            "catch_up": st.sampled_from(["once", "skip", "all"]),
+            "catch_up_within": st.sampled_from(["1h", "5m"]),
+            "catch_up_limit": st.sampled_from([3, 1]),
+            "overlap": st.sampled_from(["skip", "queue", "replace"]),
+            "queue_limit": st.sampled_from([1, 3]),
+            "retry": st.sampled_from(RETRIES),
+            "breaker": st.sampled_from(BREAKERS),
             "enabled": st.sampled_from([True, True, True, False]),
+            "jitter": st.sampled_from([None, None, "15s", "4m"]),
+            "idle_timeout": st.sampled_from([None, None, "8s", "1m"]),
+            "leftovers": st.sampled_from(["end", "end", "keep"]),
+            "priority": st.sampled_from([0, 0, 1, -100]),
+            "group": st.sampled_from([None, None, GROUP]),
         }
     )

@@ -10,6 +10,7 @@ import pytest
 from agents_kit import MESSAGE, agent_job, install, run_all
 from cli_process import Cli
 
+from fsm.model.job import Job
 from fsm.model.run import Run
 
 Row = tuple[str, str | None, str | None]
@@ -172,3 +173,24 @@ def test_each_cli_is_told_its_session(cli: Cli, tmp_path: Path) -> None:
     assert told["openclaw"] == "session of cron:openclaw:run:1"
     assert told["command"] == "cron:command:run:1"
     assert len({*told.values()}) == 5
+
+
+@pytest.mark.requirement("R-62")
+def test_no_secret_is_in_what_an_agent_leaves(cli: Cli, tmp_path: Path) -> None:
+    """What it answers may hold the keys that it was given; its record does not."""
+    bin_folder = install(tmp_path / "bin")
+    secret = "sk-live-0123456789"
+    env_file = tmp_path / "secrets"
+    env_file.write_text(f"WORDS={secret}\n")
+    (bin_folder / "teller").write_text(
+        '#!/bin/sh\nprintf \'{"type": "result", "status": "ok", "answer": "it is %s"}\\n\' "$WORDS"\n'
+    )
+    (bin_folder / "teller").chmod(0o755)
+    agent = {"kind": "command", "program": str(bin_folder / "teller")}
+    runs = run_all(cli, [Job("teller", agent=agent, env_file=str(env_file))])
+    told = runs["teller"].agent
+    assert told is not None
+    assert told.answer == "it is ********"
+    for command in (("show", "teller/1"), ("explain", "teller"), ("--json", "journal"), ("--json", "events")):
+        assert secret not in cli.ok(*command)
+    assert secret in cli.ok("logs", "teller/1"), "what it printed is kept as it is"

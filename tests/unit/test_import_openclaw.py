@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm.client.engine import Engine
-from fsm.codec.jobs import KEYS
 from fsm.importing.openclaw import bring, load
 from fsm.importing.openclaw_jobs import NotCarried, Setting, translate
 from fsm.importing.openclaw_runs import Skipped, past_runs
@@ -30,7 +29,7 @@ from fsm.model.states import Cause, Reason, SlotState, State
 from fsm.ports import RunQuery
 
 NOW = parse_instant("2026-11-20T12:00:00Z")
-SETTING = Setting("Europe/Berlin", NOW, agent_key=False)
+SETTING = Setting("Europe/Berlin", NOW)
 TURN = {"kind": "agentTurn", "message": "Summarise"}
 
 
@@ -97,9 +96,12 @@ def test_payloads() -> None:
     made = translate(
         job(payload=TURN | {"model": "opus", "thinking": "low", "timeoutSeconds": 600}, agentId="ops"), SETTING
     )
-    assert made.keys["command"] == (
-        ["openclaw", "agent", "--message", "Summarise", "--json", "--agent", "ops", "--thinking", "low"]
-    )
+    assert made.keys["agent"] == {
+        "kind": "openclaw",
+        "message": "Summarise",
+        "model": "opus",
+        "args": ["--agent", "ops", "--thinking", "low"],
+    }
     assert made.keys["timeout"] == "10m"
     event = {"kind": "systemEvent", "text": "drink water"}
     made = translate(job(payload=event, sessionTarget="main", wakeMode="next-heartbeat"), SETTING)
@@ -113,17 +115,6 @@ def test_payloads() -> None:
         "cwd": "/srv",
         "env": {"A": "b"},
         "timeout": "1500ms",
-    }
-
-
-@pytest.mark.skipif("agent" not in KEYS, reason="jobs have no key agent yet")
-def test_an_agent_turn_becomes_an_agent_job() -> None:
-    made = translate(job(payload=TURN | {"model": "opus"}, agentId="ops"), Setting("UTC", NOW))
-    assert made.keys["agent"] == {
-        "kind": "openclaw",
-        "message": "Summarise",
-        "model": "opus",
-        "args": ["--agent", "ops"],
     }
 
 

@@ -1,4 +1,4 @@
-"""specs/journal.schema.json: genuine entries keep it, none that was spoilt does, and it is made from the code."""
+"""specs/journal.schema.json: every entry of genuine journals keeps it, no spoilt one does, and it is the code's."""
 
 from __future__ import annotations
 

@@ -417,3 +417,78 @@ def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
         with pytest.raises(NoOpenClaw, match="give the folder that holds cron/ and agents/"):
             find(str(path), NOW, Duration(HOUR))
     assert issubclass(BadValue, ValueError)
+
+
+# ---- stopped half way: the old file or the new one, never none, and never without a backup
+
+
+def crash(*_: Any, **__: Any) -> None:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("module", "call"),
+    [("fsm.openclaw.rewrite", "os.write"), ("fsm.openclaw.swap", "os.link"), ("fsm.openclaw.swap", "os.replace")],
+)
+def test_whatever_fails_the_store_is_what_it_was(
+    stuck: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, call: str
+) -> None:
+    before = stuck.read_bytes()
+    found = look(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{module}.{call}", crash)
+        if call == "os.link":  # a file system without links gets a copy, unless that fails, too
+            patch.setattr("fsm.openclaw.swap.shutil.copy2", crash)
+        with pytest.raises(OSError, match="No space left"):
+            repair(found)
+    assert stuck.read_bytes() == before
+    assert not list(stuck.parent.glob("*.new"))
+    assert not list(stuck.parent.glob("*.lock"))
+    for backup in stuck.parent.glob("*.bak"):
+        assert backup.read_bytes() == before
+        backup.unlink()
+    assert len(repair(look(tmp_path))) == 1
+
+
+def test_where_there_are_no_links_the_backup_is_a_copy(
+    stuck: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = stuck.read_bytes()
+    monkeypatch.setattr("fsm.openclaw.swap.os.link", crash)
+    (done,) = repair(look(tmp_path))
+    assert Path(done.backup).read_bytes() == before
+    assert stuck.read_bytes() != before
+
+
+def test_killed_before_the_swap_the_store_is_what_it_was(stuck: Path, tmp_path: Path) -> None:
+    """Killed in that moment: the store is whole, a backup of it lies there, and a new try works."""
+    before = stuck.read_bytes()
+    script = (
+        "import os, sys; os.replace = lambda *_: os.kill(os.getpid(), 9)\n"
+        "from fsm.cli.main import run; run(['rescue', 'openclaw', sys.argv[1], '--apply'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, timeout=60, check=False)
+    assert done.returncode == -9
+    assert stuck.read_bytes() == before
+    (backup,) = stuck.parent.glob("*.bak")
+    assert backup.read_bytes() == before
+    assert len(repair(look(tmp_path))) == 1
+    assert stuck.read_bytes() != before
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_process_that_is_called_as_a_gateway_is_in_the_way_of_its_own_folder(
+    stuck: Path, tmp_path: Path, own: bool
+) -> None:
+    state = tmp_path if own else tmp_path / "other"
+    with subprocess.Popen(
+        [sys.executable, "-c", "print(flush=True); input()", "/opt/openclaw/dist/index.js", "gateway"],
+        env={**os.environ, "OPENCLAW_STATE_DIR": str(state)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as gateway:
+        assert gateway.stdout is not None
+        gateway.stdout.readline()
+        found = [each.pid for each in look(tmp_path).holders]
+        gateway.communicate(b"\n")
+    assert found == ([gateway.pid] if own else [])

@@ -407,7 +407,8 @@ def test_programs_are_looked_for_along_the_path_that_counts(tmp_path: Path) -> N
     def programs(command: str, env: tuple[tuple[str, str], ...], path: str | None) -> list[bytes]:
         deadline = Deadline.after(SystemClock().now(), 10**6)
         order = Order("j", 1, "n", 1, None, "k", (command,), None, env, None, 1, 1024, deadline)  # type: ignore[arg-type]
-        return make_order(folder, order, "boot", path=path, cgroup_parent=None, home="h").programs
+        inherited = {} if path is None else {"PATH": path}
+        return make_order(folder, order, "boot", inherited=inherited, cgroup_parent=None, home="h").programs
 
     assert programs("x", (), "/a:/b") == [b"/a/x", b"/b/x"]
     assert programs("x", (("PATH", "/c"),), "/a:/b") == [b"/c/x"]

@@ -62,14 +62,12 @@ _BREAKER = "No runs after failures=5 in a row until cooldown=15m is over; may be
 @click.option("--grace", metavar="LENGTH", help="Between TERM and KILL [default: 10s].")
 @click.option("--env", metavar="NAME=TEXT", multiple=True, help="A variable of its environment; may be repeated.")
 @click.option("--env-file", metavar="FILE", help="NAME=TEXT lines, read at each start: the place for secrets.")
-@click.option("--cwd", metavar="FOLDER", help="Where it is executed [default: where serve was started].")
+@click.option("--cwd", metavar="FOLDER", help="Where it is executed, from here [default: where serve was started].")
 @click.option("--output-limit", metavar="SIZE", help="Kept of its output, head and tail [default: 10MB].")
 @click.option("--overlap", metavar="skip|queue|replace", help=f"{_OVERLAP} [default: skip]")
 @click.option("--queue-limit", metavar="N", type=int, help="With queue: how many runs may wait [default: 1].")
 @click.option("--catch-up", metavar="once|skip|all", help="Ticks that nobody was there to answer [default: once].")
 @click.option("--catch-up-within", metavar="LENGTH", help="How late a tick is still caught up [default: 1h].")
-@click.option("--keep-runs", type=int, metavar="NUMBER", help="Runs of it that stay in the history [default: 1000].")
-@click.option("--keep-for", metavar="LENGTH", help="How long they stay at most [default: 400d].")
 @click.option("--idle-timeout", metavar="LENGTH", help="Silent for so long: timed_out [default: never].")
 @click.option("--leftovers", metavar="end|keep", help="What its command leaves behind [default: end].")
 @click.option("--jitter", metavar="LENGTH", help="Each tick is due up to so much later [default: 0s].")
@@ -79,6 +77,7 @@ _BREAKER = "No runs after failures=5 in a row until cooldown=15m is over; may be
 @click.option("--catch-up-limit", metavar="N", type=int, help="With all: how many are, the newest [default: 10].")
 @click.option("--retry", metavar="KEY=VALUE", multiple=True, help=f"{_RETRY} [default: none]")
 @click.option("--breaker", metavar="KEY=VALUE", multiple=True, help=f"{_BREAKER} [default: none]")
+@click.option("--keep", metavar="KEY=VALUE", multiple=True, help="runs=N, for=LENGTH [default: runs=1000, for=400d].")
 @click.option("--enabled/--disabled", default=None, help="A disabled job has no ticks [default: enabled].")
 @click.pass_obj
 def add_command(
@@ -89,6 +88,7 @@ def add_command(
     env: tuple[str, ...],
     retry: tuple[str, ...],
     breaker: tuple[str, ...],
+    keep: tuple[str, ...],
     **keys: object,
 ) -> None:
     """Add one job, or change the one of that name.
@@ -96,7 +96,7 @@ def add_command(
     COMMAND is executed as it is, without a shell; put -- in front of it. What is left out has its default, also where
     the job is there already; what changes is shown, and the old definition stays in the journal.
     """
-    job = _job(name, command, {"env": env, "retry": retry, "breaker": breaker}, keys)
+    job = _job(name, command, {"env": env, "retry": retry, "breaker": breaker, "keep": keep}, keys)
     _hint(job)
     engine = session.engine(create=True)
     _check_group(engine.journal, job)
@@ -124,11 +124,10 @@ def _job(name: str, command: tuple[str, ...], tables: dict[str, tuple[str, ...]]
 
     path = ("jobs", name)
     mistakes = Mistakes()
-    keep = {"runs": keys.pop("keep_runs", None), "for": keys.pop("keep_for", None)}
-    keys["keep"] = {key: value for key, value in keep.items() if value is not None} or None
     given = {key: value for key, value in keys.items() if value is not None}
-    if isinstance(given.get("env_file"), str):
-        given["env_file"] = os.path.abspath(os.path.expanduser(str(given["env_file"])))
+    for key in ("env_file", "cwd"):
+        if given.get(key):
+            given[key] = os.path.abspath(os.path.expanduser(str(given[key])))
     agent: dict[str, object] = {key: given.pop(key) for key in ("message", "model", "program") if key in given}
     if "agent" in given:
         turn: dict[str, object] = {"kind": given["agent"], **agent}
@@ -170,6 +169,7 @@ _PAIR_TEXT = {
     "env": "is not a variable with its text (say LANG=C)",
     "retry": "is not a key with its value (say attempts=3)",
     "breaker": "is not a key with its value (say failures=5)",
+    "keep": "is not a key with its value (say runs=100)",
 }
 
 
@@ -201,9 +201,14 @@ def _told(old: Job | None, job: Job) -> list[str]:
 
 def _next(session: Session, name: str) -> str:
     state = session.journal.state(name)
-    due = next_due(state)
+    due, job = next_due(state), state.definition
     if due is None:
-        return f"It runs by hand only: {again(f'cronfsm run {quoted(name)}')}"
+        by_hand = again(f"cronfsm run {quoted(name)}")
+        if job is None or job.schedule is None:
+            return f"It runs by hand only: {by_hand}"
+        if not job.enabled:
+            return f"It is disabled, and has no ticks; by hand: {by_hand}"
+        return f"It will not be due: none of its times is left ({job.schedule}); by hand: {by_hand}"
     served = session.served() is not None
     return f"It is due next at {stamp(due)} ({relative(due, session.now())})" + (
         "." if served else f"; no scheduler is up to run it: {again('cronfsm serve')}"

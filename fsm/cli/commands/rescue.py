@@ -15,6 +15,9 @@ from fsm.cli.tables import Column, plain
 if TYPE_CHECKING:
     from fsm.openclaw.rescue import Repaired, Rescue
 
+_SHOWN = 200
+"""Lines of the table; who has more jobs than that has a program to read them."""
+
 _COLUMNS = (
     Column("JOB", floor=16),
     Column("WHAT"),
@@ -113,7 +116,9 @@ def _show(session: Session, found: Rescue, repaired: list[Repaired], *, applied:
     ]
     if rows:
         output.text("")
-        output.table(_COLUMNS, rows)
+        output.table(_COLUMNS, rows[:_SHOWN])
+        if len(rows) > _SHOWN:
+            output.text(f"... and {len(rows) - _SHOWN:,} more lines; --json has them all")
         output.text("")
     for sentence in found.troubles():
         complain(plain(sentence))

@@ -101,7 +101,7 @@ def every_tick_has_an_answer(now: Standing) -> Iterator[str]:
         deferred = scheduler.book.deferred.get(stream.job)
         if deferred is not None:
             after = max(after, deferred.until)
-        left = table.span(after, until, stream.anchor)
+        left = table.span(after, stream.come_until(until), stream.anchor)
         if left is not None:
             yield f"{stream.job} has not answered {left.count} ticks, the first of {format_instant(left.first)}"
 

@@ -209,6 +209,13 @@ class Stand:
         draft.write_bytes(what)
         draft.rename(self.tickets / window)
 
+    def set_wall(self, seconds: float) -> None:
+        """By how much the wall clock of its schedulers is wrong from now on."""
+        draft = self.tickets / ".wall"
+        draft.write_text(str(round(seconds * 1_000_000)))
+        draft.rename(self.tickets / "wall")
+        self.poke()
+
     def tear_up(self, window: str) -> bool:
         """Take a ticket back; False if somebody has taken it."""
         try:
