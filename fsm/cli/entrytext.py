@@ -23,6 +23,7 @@ from fsm.model.entries import (
     Released,
     SchedulerAlive,
     SchedulerDown,
+    SchedulerDraining,
     SchedulerSettings,
     SchedulerUp,
     Started,
@@ -103,6 +104,10 @@ def _down(body: SchedulerDown, _: str) -> str:
     return f"down: {body.reason}"
 
 
+def _draining(body: SchedulerDraining, _: str) -> str:
+    return f"draining, until {stamp(body.until.utc)} at the latest"
+
+
 def _settings(body: SchedulerSettings, _: str) -> str:
     return _bounds(body)
 
@@ -128,4 +133,5 @@ _SAY: dict[type[object], Callable[[Any, str], str]] = {
     SchedulerAlive: _always("alive"),
     SchedulerDown: _down,
     SchedulerSettings: _settings,
+    SchedulerDraining: _draining,
 }

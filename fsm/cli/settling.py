@@ -8,6 +8,7 @@ from fsm.cli.context import Session
 from fsm.client.answers import Stopper
 from fsm.client.cancel import Canceller
 from fsm.client.settle import Look, Settler
+from fsm.client.waiting import wait_for_end
 from fsm.instants import Duration
 from fsm.model.facts import Execution, StopAnswer
 from fsm.model.run import Run
@@ -32,6 +33,17 @@ def see_off(session: Session, run: Run) -> Look:
     journal = session.journal_to_change()
     grace = journal.definition(run.job, run.version).grace_us
     return settler(session).see_off(run, Duration(grace), served=lambda: session.served() is not None)
+
+
+def await_end(session: Session, run: Run) -> Run:
+    """The run once it has ended by itself, tended where no scheduler is up. Its own deadlines bound the wait."""
+    settling = settler(session)
+
+    def tend(found: Run) -> None:
+        if session.served() is None:
+            settling.tend(found)
+
+    return wait_for_end(session.journal, run.job, run.number, pause=time.sleep, tend=tend)
 
 
 def stopper(session: Session) -> Stopper:

@@ -141,7 +141,8 @@ def _after_the_last(story: Story) -> Iterator[Mend]:
     """By the newest answer: what one would look at, or change."""
     last = next((answer for answer in reversed(story.answers) if isinstance(answer, Ran | Denied)), None)
     name = story.state.job
-    if isinstance(last, Denied) and last.body.reason is RefusalReason.MISSED and story.holder is None:
+    not_made = (RefusalReason.MISSED, RefusalReason.DRAINING)
+    if isinstance(last, Denied) and last.body.reason in not_made and story.holder is None:
         yield Mend(f"cronfsm run {quoted(name)}", "make up for it now")
     yield from _ease(story)
     if isinstance(last, Denied) and last.body.reason is RefusalReason.QUEUE_FULL:

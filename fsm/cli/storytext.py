@@ -164,6 +164,8 @@ class _Teller:
             yield from self._blocked(answer)
         elif body.reason is RefusalReason.MISSED:
             yield from missed(answer, self.story.job)
+        elif body.reason is RefusalReason.DRAINING:
+            yield "The scheduler was about to end: it waited for what ran, and started nothing more."
         elif body.reason is RefusalReason.PAUSED:
             yield "The job was paused; a paused job's times are refused."
         else:

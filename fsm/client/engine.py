@@ -21,8 +21,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 
+import attrs
+
 from fsm.client.answers import NothingToRetry, RunRefused, Stopper, SupervisorMute, refuse_pruned, split_run_id
 from fsm.client.decider import MAX_TRIES, Decider
+from fsm.client.draining import draining
 from fsm.client.orders import asked_env
 from fsm.client.stopfirst import Sleep, stop_first, take_verdict
 from fsm.engine.decide import TIMEOUT_TEXT
@@ -154,7 +157,9 @@ class Engine(Decider):
         return self._request(job, Request(force, retry_of=old.number, attempt=old.attempt + 1, env=env))
 
     def _request(self, name: str, request: Request) -> Run | Refused:
-        decision = self._do(self._numbered(name), request)
+        # If a scheduler begins to drain right after this look, the run waits for the next one.
+        ending = draining(self.journal, self.clock.now()) is not None
+        decision = self._do(self._numbered(name), attrs.evolve(request, draining=ending))
         if decision.refusal is not None:
             return decision.refusal
         number = decision.drafts[-1].run

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fsm.client.admission import waits_for
+from fsm.client.draining import draining
 from fsm.client.reigns import Reign, outage_at, reigns
 from fsm.client.story import Answer, Changed, Denied, Life, Pending, Ran, Step, Story, Window
 from fsm.engine.due import come_until, coming, due_at, next_due, next_tick, ticking
-from fsm.engine.standing import standing
+from fsm.engine.standing import Standing, standing
 from fsm.errors import PrunedRun, UnknownRun
 from fsm.instants import DAY, SECOND, Duration, Instant, Moment
 from fsm.model.entries import (
@@ -64,7 +65,7 @@ def explain(journal: Journal, job: str, now: Moment, *, served: bool, window: Wi
         now.utc,
         answers,
         earlier,
-        _pending(state, now, known, served=served),
+        _pending(state, now, known, served=served, ending=served and draining(journal, now) is not None),
         _next(state, now.utc),
         known[-1] if served and known else None,
         lives.of(state.slot) if state.slot is not None else None,
@@ -184,7 +185,7 @@ def _told(entry: Entry, lives: _Lives, known: list[Reign], *, served: bool) -> A
     return Changed(entry.id, entry.at, entry.actor, words[type(body)])
 
 
-def _pending(state: JobState, now: Moment, known: list[Reign], *, served: bool) -> Pending | None:
+def _pending(state: JobState, now: Moment, known: list[Reign], *, served: bool, ending: bool) -> Pending | None:
     table = ticking(state)
     if table is None or state.accounted_to is None:
         return None
@@ -197,17 +198,17 @@ def _pending(state: JobState, now: Moment, known: list[Reign], *, served: bool) 
         span.count,
         span.first,
         span.last,
-        same_as=_deferred(state, now),
+        same_as=_deferred(state, now, ending=ending),
         young=now.utc - due_at(state, span.first) < UNDER_WAY,
     )
 
 
-def _deferred(state: JobState, now: Moment) -> RefusalReason | None:
+def _deferred(state: JobState, now: Moment, *, ending: bool) -> RefusalReason | None:
     """The refusal that the scheduler keeps back because the last one says the same."""
     last = state.refusal
     if last is None or last.cause is Cause.MANUAL:
         return None
-    found = standing(state, now)
+    found = standing(state, now) or (Standing(RefusalReason.DRAINING, None) if ending else None)
     by = None if last.blocked_by is None else last.blocked_by.number
     return last.reason if found is not None and (found.reason, found.number) == (last.reason, by) else None
 

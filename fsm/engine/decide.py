@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fsm.engine.evolve import same_ticks
-from fsm.engine.standing import standing_of_request
+from fsm.engine.standing import Standing, standing_of_request
 from fsm.engine.ticks import answer_ticks, settle_ticks
 from fsm.errors import IllegalTransition, UnknownJob, UnknownRun
 from fsm.instants import Instant, Moment, format_instant
@@ -54,7 +54,7 @@ from fsm.model.entries import (
 from fsm.model.facts import Execution
 from fsm.model.job import Job
 from fsm.model.run import Run, run_id
-from fsm.model.states import Actor, Cause, Reason, State, Trigger
+from fsm.model.states import Actor, Cause, Reason, RefusalReason, State, Trigger
 from fsm.model.stream import JobState
 from fsm.planning.deadlines import reap_by, run_by, start_by
 from fsm.planning.overlap import overflow
@@ -156,6 +156,8 @@ def _request(asked: _Asked, command: Request) -> Decision:
     state, now = asked.state, asked.now
     job = asked.job
     found = standing_of_request(state, job, now, force=command.force, at_once=command.at_once)
+    if found is None and command.draining:
+        found = Standing(RefusalReason.DRAINING, None)
     if found is not None:
         refusal = Refused(found.reason, Cause.MANUAL, 1, now.utc, now.utc, found.blocked_by)
         known = same_refusal(state, refusal, now.utc)

@@ -26,15 +26,6 @@ def ticking(state: JobState) -> Timetable | None:
     return timetable(job.schedule, job.timezone)
 
 
-def wanted_at(state: JobState) -> Instant | None:
-    """When a scheduler has to look at the stream, whether or not a run is open: its next tick, or a retry before it."""
-    due = next_due(state)
-    retry = None if state.past is None else state.past.retry
-    if retry is None:
-        return due
-    return retry.due if due is None else min(due, retry.due)
-
-
 def due_at(state: JobState, tick: Instant) -> Instant:
     """When the tick of that scheduled time is due, by the present definition."""
     job, table = state.definition, ticking(state)
@@ -68,3 +59,12 @@ def next_due(state: JobState) -> Instant | None:
     """When the first tick that has no answer yet is due (its jitter included); None when none comes any more."""
     found = next_tick(state)
     return None if found is None else found.at
+
+
+def wanted_at(state: JobState) -> Instant | None:
+    """When a scheduler has to look at the stream, whether or not a run is open: its next tick, or a retry before it."""
+    due = next_due(state)
+    retry = None if state.past is None else state.past.retry
+    if retry is None:
+        return due
+    return retry.due if due is None else min(due, retry.due)

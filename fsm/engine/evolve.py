@@ -31,6 +31,7 @@ from fsm.model.entries import (
     Released,
     SchedulerAlive,
     SchedulerDown,
+    SchedulerDraining,
     SchedulerSettings,
     SchedulerUp,
     Started,
@@ -348,6 +349,7 @@ _FOLDS: dict[type[object], Callable[[JobState, Record, Any], JobState]] = {
     SchedulerAlive: _scheduler,
     SchedulerDown: _scheduler,
     SchedulerSettings: _scheduler,
+    SchedulerDraining: _scheduler,
 }
 
 

@@ -48,7 +48,8 @@ class Request:
     """A run, now: by hand, or, with `retry_of`, as attempt number `attempt` at what that run did not do.
 
     With `force`, also past breaker and budget. `at_once`: it is to be started in the same step, so a place in the queue
-    is none. `env`: variables for this run, before those of its job.
+    is none. `env`: variables for this run, before those of its job. `draining`: the scheduler is about to end and
+    starts nothing more, so what nothing else is in the way of is refused all the same.
     """
 
     force: bool = False
@@ -56,6 +57,7 @@ class Request:
     retry_of: int | None = None
     attempt: int = 1
     env: tuple[tuple[str, str], ...] = ()
+    draining: bool = False
 
 
 @frozen(slots=True)

@@ -218,6 +218,15 @@ class SchedulerSettings:
     groups: tuple[Group, ...] | None = None
 
 
+@frozen(slots=True)
+class SchedulerDraining:
+    """kind `scheduler`: it is still there, ends when nothing runs any more, `until` then at the latest, and starts
+    nothing until then."""
+
+    epoch: int
+    until: Deadline
+
+
 Body = (
     JobPut
     | JobPaused
@@ -234,6 +243,7 @@ Body = (
     | SchedulerAlive
     | SchedulerDown
     | SchedulerSettings
+    | SchedulerDraining
 )
 
 KIND_OF: dict[type[object], Kind] = {
@@ -252,6 +262,7 @@ KIND_OF: dict[type[object], Kind] = {
     SchedulerAlive: Kind.SCHEDULER,
     SchedulerDown: Kind.SCHEDULER,
     SchedulerSettings: Kind.SCHEDULER,
+    SchedulerDraining: Kind.SCHEDULER,
 }
 
 

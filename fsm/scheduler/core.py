@@ -8,7 +8,7 @@ from attrs import frozen
 
 from fsm.engine.due import tick_after
 from fsm.errors import Fenced, StoreError
-from fsm.instants import MINUTE, SECOND, Duration, Instant, Moment
+from fsm.instants import MINUTE, SECOND, Deadline, Duration, Instant, Moment
 from fsm.model.commands import Go, QueueTimeout, Start, Ticks, TryAgain
 from fsm.model.facts import Armed, ArmFailed, Changed, Fact
 from fsm.model.settings import Settings
@@ -19,6 +19,7 @@ from fsm.planning.restraint import restraint, retry_at, retry_due
 from fsm.ports import Clock, Journal, Launcher, Outputs, Publisher
 from fsm.scheduler.alarms import Alarms
 from fsm.scheduler.book import Book, Foreign, Intent
+from fsm.scheduler.drain import Drain
 from fsm.scheduler.presence import Presence, Who
 from fsm.scheduler.retention import Retention
 from fsm.scheduler.starter import Starter
@@ -91,6 +92,7 @@ class Scheduler:
         self.book = Book(self.journal, self.publisher, self._presence.epoch, self._settings)
         self.starter = Starter(self.launcher, self.book, self.strangers, self._nonce, self.clock.now)
         self.watcher = Watcher(self.launcher, self.book, self.clock.now)
+        self._drain = Drain(self.journal, self.starter)
         self._alive_at, self._sweep_at = now.boot + ALIVE_EVERY, now.boot + SWEEP_EVERY
         self._settle_by = now.boot + SETTLE_WITHIN
         self.retention = Retention(self.journal, self.clock, self._outputs, now)
@@ -211,7 +213,7 @@ class Scheduler:
             for job in self._due.pop(now.utc):
                 if retry_due(self.book.state(job), now.utc) is not None:
                     intents.append(Intent(job, TryAgain()))  # before the ticks that it holds off
-                intents.append(Intent(job, Ticks()))
+                intents.append(Intent(job, Ticks(draining=self.draining)))
         return intents
 
     def _recovered(self, now: Moment) -> bool:
@@ -285,9 +287,12 @@ class Scheduler:
 
     def _say_alive(self, now: Moment) -> None:
         try:
-            self._presence.alive(now)
-            if self._presence.renew(now, self.book.settings):
-                self.book.epoch = self._presence.epoch
+            if self._drain.until is not None:
+                self._presence.draining(now, self._drain.until)
+            else:
+                self._presence.alive(now)
+                if self._presence.renew(now, self.book.settings):
+                    self.book.epoch = self._presence.epoch
         except StoreError as trouble:
             self._in_trouble(trouble)
         else:
@@ -306,6 +311,8 @@ class Scheduler:
             boots.append(now.boot if self._again else self._alive_at)
         if self._settle_by is not None:
             boots.append(self._settle_by)
+        if self._drain.until is not None and not self._drain.until.passed(now):
+            boots.append(now.boot + self._drain.until.left(now))
         due = self._due.next() if self._settle_by is None else None
         return Wake(None if due is None else Instant(due), min(boots))
 
@@ -314,6 +321,24 @@ class Scheduler:
         """Whether no run is open, no slot held and no tick due."""
         due = self._due.next()
         return not self._again and not self.journal.busy_jobs() and (due is None or due > self.clock.now().utc)
+
+    def drain(self, most: Duration | None) -> Deadline:
+        """Start nothing more, and refuse ticks and requests, until `drained`: in `most` at the latest, or, with None,
+        when the last of the runs is over by its own deadlines. Returns when that is. `turn` has to be called on."""
+        now = self.clock.now()
+        until = self._drain.begin(now, most)
+        self._say_alive(now)
+        return until
+
+    @property
+    def draining(self) -> bool:
+        """Whether `drain` was called."""
+        return self._drain.until is not None
+
+    @property
+    def drained(self) -> bool:
+        """Whether it was, and there is nothing left to wait for, or no time."""
+        return self._drain.over(self.clock.now())
 
     def end(self, reason: str) -> None:
         """Stop firing, in good order. Runs that are running go on; what is being armed is taken back.

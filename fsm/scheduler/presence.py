@@ -8,8 +8,17 @@ from contextlib import suppress
 from attrs import frozen
 
 from fsm.errors import Conflict, Fenced, StoreError
-from fsm.instants import Moment
-from fsm.model.entries import Body, Checkpoint, Draft, NumbersTaken, SchedulerAlive, SchedulerDown, SchedulerUp
+from fsm.instants import Deadline, Moment
+from fsm.model.entries import (
+    Body,
+    Checkpoint,
+    Draft,
+    NumbersTaken,
+    SchedulerAlive,
+    SchedulerDown,
+    SchedulerDraining,
+    SchedulerUp,
+)
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.model.settings import Settings
 from fsm.model.states import Actor
@@ -71,6 +80,10 @@ class Presence:
             draft = Draft(SCHEDULER_STREAM, now.utc, Actor.SCHEDULER, None, body)
             with suppress(Conflict):  # somebody is appending; the next one sets it
                 self._journal.append([Append(state, (draft,))])
+
+    def draining(self, now: Moment, until: Deadline) -> None:
+        """It is still there, starts nothing more, and ends by `until`."""
+        self._append(SchedulerDraining(self.epoch, until), now)
 
     def down(self, now: Moment, reason: str) -> None:
         """It ended in good order."""

@@ -16,14 +16,15 @@ from fsm.client.engine import Engine
 from fsm.client.settings import settings
 from fsm.codec.jobsfile import JobsFile, read_jobs
 from fsm.errors import BadJobs, CronfsmError, FolderUnusable, StoreError
-from fsm.instants import SECOND, Duration
+from fsm.instants import SECOND, Deadline, Duration, format_duration
 from fsm.journal.health import require_sound
 from fsm.journal.mend import Mender
 from fsm.journal.migrate import migrate
 from fsm.journal.missing import require_not_lost
 from fsm.journal.sqlite import SqliteJournal
 from fsm.model.events import LifecycleEvent
-from fsm.model.states import Actor
+from fsm.model.job import Job
+from fsm.model.states import Actor, State
 from fsm.realtime import SystemClock, this_process
 from fsm.scheduler.core import Scheduler
 from fsm.scheduler.lock import SchedulerLock, take_over
@@ -34,6 +35,12 @@ from fsm.scheduler.systemd import Notifier, deadly_kill_mode
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.launcher import ProcessLauncher
 from fsm.supervise.outputs import RunFolders
+
+DRAIN_MARGIN = Duration(30 * SECOND)
+"""What the service manager is asked to wait beyond a drain, for the last entries."""
+
+MOST_NAMED = 5
+"""Runs that are named when a drain begins."""
 
 MAX_FILE = 64 << 20
 """Bytes of a jobs file; a hundred thousand jobs take a quarter of it, and what is larger is no jobs file."""
@@ -55,15 +62,18 @@ def read_jobs_file(path: Path) -> JobsFile:
 
 
 def _found_beside(jobs: JobsFile, path: Path) -> JobsFile:
-    """An `env_file` is named from where the jobs file lies."""
+    """`env_file` and `cwd` are named from where the jobs file lies; where `serve` was started says nothing about it."""
     folder = path.resolve().parent
-    return attrs.evolve(
-        jobs,
-        jobs=tuple(
-            job if job.env_file is None else attrs.evolve(job, env_file=str(folder / os.path.expanduser(job.env_file)))
-            for job in jobs.jobs
-        ),
-    )
+
+    def there(name: str | None) -> str | None:
+        return None if name is None else os.path.normpath(os.path.join(folder, os.path.expanduser(name)))
+
+    def absolute(job: Job) -> Job:
+        if job.env_file is None and job.cwd is None:
+            return job
+        return attrs.evolve(job, env_file=there(job.env_file), cwd=there(job.cwd))
+
+    return attrs.evolve(jobs, jobs=tuple(absolute(job) for job in jobs.jobs))
 
 
 def forget_the_run() -> None:
@@ -99,12 +109,13 @@ class Server:
         run_for: Duration | None = None,
         until_idle: bool = False,
         takeover: bool = False,
+        drain: Duration | None = None,
         on_event: Callable[[LifecycleEvent], object] | None = None,
         say: Callable[[str], object] = print,
     ) -> None:
         self._folder, self._jobs_file = folder, jobs_file
         self._run_for_s = None if run_for is None else run_for / SECOND
-        self._until_idle, self._takeover = until_idle, takeover
+        self._until_idle, self._takeover, self._drain = until_idle, takeover, drain
         self._on_event, self._say_to = on_event, say
         self._trouble: str | None = None
         self._hindered: set[tuple[str, str]] = set()
@@ -188,6 +199,8 @@ class Server:
                 reload=self._reload,
                 run_for_s=self._run_for_s,
                 until_idle=self._until_idle,
+                drain=self._drain,
+                drains=lambda until: self._drains(until, clock, notifier),
             )
             self._scheduler.begin()
             notifier.ready()
@@ -223,6 +236,16 @@ class Server:
                 if names
             ]
             self._say(f"{self._jobs_file} was read again: " + (", ".join(counts) or "nothing changed"))
+
+    def _drains(self, until: Deadline, clock: SystemClock, notifier: Notifier) -> None:
+        left = max(0, until.left(clock.now()))
+        notifier.stopping(left + DRAIN_MARGIN)
+        running = self._engine.runs(states=frozenset({State.RUNNING}), limit=MOST_NAMED + 1)
+        names = ", ".join(run.id for run in running[:MOST_NAMED]) + (", ..." if len(running) > MOST_NAMED else "")
+        self._say(
+            f"draining: nothing more is started; waiting up to {format_duration(-(-left // SECOND) * SECOND)} "
+            f"for {names or 'what still holds a slot'} (stop once more to leave it running now)"
+        )
 
     def _after_turn(self) -> None:
         """Say what a person should know: trouble with the store, slots that nothing frees."""

@@ -42,6 +42,7 @@ class Starter:
         self.pending: dict[str, Order] = {}
         self._line = Line()
         self._places = Places()
+        self._closed = False  # nothing is started any more
         self._late_line = Line()  # of runs that catch up missed ticks: behind all others, one after the other
         self._late_at = 0  # the boot time at which the next of these may start
 
@@ -58,7 +59,8 @@ class Starter:
             if holder is None or holder.arming is None or holder.arming.nonce != order.nonce:
                 self.launcher.disarm(order.nonce)
         self._keep_place(state)
-        if queued is None or state.slot is not None or job in self.pending or self.strangers.block(job):
+        unwanted = self._closed or queued is None or state.slot is not None
+        if queued is None or unwanted or job in self.pending or self.strangers.block(job):
             self._line.leave(job)
             self._late_line.leave(job)
         else:
@@ -134,8 +136,14 @@ class Starter:
             self.launcher.disarm(order.nonce)
         self.consider(job)
 
+    @property
+    def idle(self) -> bool:
+        """Whether no slot is held and nothing is being armed."""
+        return not len(self._places)
+
     def abandon_all(self) -> None:
         """No further start will be journaled."""
+        self._closed = True
         for order in self.pending.values():
             self.launcher.disarm(order.nonce)
         abandoned = list(self.pending)

@@ -176,6 +176,20 @@ class Host:
         """Those that were set last, as for `serve`; at first what the simulation was made with."""
         return settings(self.store) if self.store.epoch() else self._settings
 
+    def drain(self, most: str | int | None = None) -> None:
+        """Tell the scheduler to end, and to wait so long for what runs; `restart` then ends it, drained or not."""
+        life = self.life
+        if life is not None:
+            self.world.note("the scheduler drains")
+            length = None if most is None else parse_duration(most)
+            self._as_process(life, lambda: life.drain(length))
+            life.poked = True
+
+    @property
+    def drained(self) -> bool:
+        """Whether the scheduler drains and would end now."""
+        return self.life is not None and self.life.scheduler.drained
+
     def stop_scheduler(self) -> None:
         """SIGSTOP: it does nothing, and its pipes stay open. `restart` then begins another one (a takeover)."""
         if self.life is not None:

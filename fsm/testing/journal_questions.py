@@ -9,6 +9,7 @@ import pytest
 
 from fsm.engine.due import wanted_at
 from fsm.errors import BadValue, UnknownJob
+from fsm.model.agent import AgentEvidence
 from fsm.model.entries import JobPut
 from fsm.model.job import Job
 from fsm.model.states import Cause, Reason, RefusalReason, SlotState, State
@@ -96,7 +97,8 @@ class QuestionTests(JournalTests):
         running = journal.run("a", number)
         assert running is not None
         assert (running.state, running.arming, running.slot) == (State.RUNNING, arming, SlotState.HELD)
-        scribe.end("a", number, State.TIMED_OUT, error="too long")
+        said = AgentEvidence(None, "session", "stop", 1, 2, 3, 4, ("Bash",), "half of it\nis done")
+        scribe.end("a", number, State.TIMED_OUT, error="too long", agent=said)
         late = scribe.release("a", number, exit_code=None, signal=9)
         run = journal.run("a", number)
         assert run == journal.runs(RunQuery("a"))[0]
@@ -106,6 +108,7 @@ class QuestionTests(JournalTests):
             reason=Reason.RUN_TIMEOUT,
             ended_at=run.ended_at,
             error="too long",
+            agent=said,
             signal=9,  # known only from the release, and kept beside the verdict
             slot=SlotState.FREE,
         )

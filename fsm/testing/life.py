@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fsm.errors import IllegalEntry
-from fsm.instants import Instant
+from fsm.instants import Duration, Instant
 from fsm.model.events import LifecycleEvent
 from fsm.model.settings import Settings
 from fsm.ports import Appended, Journal
@@ -70,6 +70,10 @@ class Life:
         """What `serve` does first."""
         self.scheduler.begin()
         self.publishes_after = self.scheduler.book.cursor
+
+    def drain(self, most: Duration | None) -> None:
+        """What `serve` does first when it is told to stop, and given time."""
+        self.scheduler.drain(most)
 
     @property
     def wants_turn(self) -> bool:

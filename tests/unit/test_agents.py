@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from fsm.agents.cleaning import MAX_ANSWER_BYTES, MAX_ERROR_BYTES, clean, count,
 from fsm.agents.commandline import command_line, environment
 from fsm.agents.interpret import evidence, interpret
 from fsm.agents.output import HEAD_BYTES, TAIL_BYTES, Output, Printed
+from fsm.codec.jobsfile import read_jobs
 from fsm.codec.stored_jobs import evidence_from_text, evidence_to_text, job_from_text, job_to_text
 from fsm.errors import BadValue
 from fsm.lifecycle.table import by_input
@@ -164,6 +166,11 @@ def test_a_long_error_is_cut() -> None:
     outcome = interpret("command", Output(json.dumps({"type": "result", "error": "é" * 9000}).encode()), 1, None)
     assert outcome.error is not None
     assert len(outcome.error.encode()) <= MAX_ERROR_BYTES
+
+
+def test_the_example_is_a_jobs_file_with_every_kind() -> None:
+    text = (Path(__file__).parent.parent.parent / "examples" / "agents.toml").read_bytes()
+    assert {job.agent.kind for job in read_jobs(text).jobs if job.agent is not None} == set(AgentKind)
 
 
 # ---- command lines

@@ -62,7 +62,7 @@ _BREAKER = "No runs after failures=5 in a row until cooldown=15m is over; may be
 @click.option("--grace", metavar="LENGTH", help="Between TERM and KILL [default: 10s].")
 @click.option("--env", metavar="NAME=TEXT", multiple=True, help="A variable of its environment; may be repeated.")
 @click.option("--env-file", metavar="FILE", help="NAME=TEXT lines, read at each start: the place for secrets.")
-@click.option("--cwd", metavar="FOLDER", help="Where it is executed [default: where serve was started].")
+@click.option("--cwd", metavar="FOLDER", help="Where it is executed, from here [default: where serve was started].")
 @click.option("--output-limit", metavar="SIZE", help="Kept of its output, head and tail [default: 10MB].")
 @click.option("--overlap", metavar="skip|queue|replace", help=f"{_OVERLAP} [default: skip]")
 @click.option("--queue-limit", metavar="N", type=int, help="With queue: how many runs may wait [default: 1].")
@@ -125,8 +125,9 @@ def _job(name: str, command: tuple[str, ...], tables: dict[str, tuple[str, ...]]
     path = ("jobs", name)
     mistakes = Mistakes()
     given = {key: value for key, value in keys.items() if value is not None}
-    if isinstance(given.get("env_file"), str):
-        given["env_file"] = os.path.abspath(os.path.expanduser(str(given["env_file"])))
+    for key in ("env_file", "cwd"):
+        if given.get(key):
+            given[key] = os.path.abspath(os.path.expanduser(str(given[key])))
     agent: dict[str, object] = {key: given.pop(key) for key in ("message", "model", "program") if key in given}
     if "agent" in given:
         turn: dict[str, object] = {"kind": given["agent"], **agent}

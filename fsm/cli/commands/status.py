@@ -16,6 +16,7 @@ from fsm.cli.tables import plain
 from fsm.cli.times import relative, span, stamp
 from fsm.cli.words import about_size
 from fsm.client.admission import groups_of_holders
+from fsm.client.draining import draining
 from fsm.client.settings import settings
 from fsm.instants import Instant
 from fsm.journal.sqlite import SqliteJournal
@@ -51,6 +52,8 @@ class _Found:
         self.busy_jobs = len(journal.busy_jobs())
         self.settings = settings(journal)
         self.in_group = groups_of_holders(journal)
+        until = draining(journal, session.clock.now()) if self.served is not None else None
+        self.draining_until = until.utc if until is not None else None
         self.last_entry, self.epoch = journal.last_id(), journal.epoch()
         self.journal_bytes = _size(session.folder_path)
         self.damage = journal.unsound() if isinstance(journal, SqliteJournal) else []
@@ -76,6 +79,7 @@ class _Found:
         return {
             "pid": self.served.pid if self.served is not None else None,
             "up": self.served is not None,
+            "draining_until": instant(self.draining_until),
             "since": instant(self.served.since) if self.served is not None else None,
             "data_dir": self.folder,
             "jobs": len(self.jobs),
@@ -130,7 +134,9 @@ class _Found:
             return f"not up; nothing is started until one is: {again('cronfsm serve')}"
         pid = f"pid {self.served.pid}" if self.served.pid is not None else "its pid is not known"
         since = self.served.since
-        return f"up, {pid}" + (f", since {stamp(since)} ({span(now - since)})" if since is not None else "")
+        end = self.draining_until
+        ends = "" if end is None else f"; draining until {stamp(end)} at the latest: nothing more is started"
+        return f"up, {pid}" + (f", since {stamp(since)} ({span(now - since)})" if since is not None else "") + ends
 
 
 def _size(folder: str) -> int:
