@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DEMO := demo-data
 FOR ?= 32s
 
-.PHONY: demo test crash fuzz proof revert-check check format diagrams bench clean help
+.PHONY: demo test crash zones fuzz proof revert-check check format diagrams bench clean help
 
 help:            ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -29,6 +29,9 @@ test: $(STAMP)   ## The tests, in parallel and in random order
 
 crash: $(STAMP)  ## All that the crash tests can try: kills by the hundred, crash images by the thousand
 	CRONFSM_FULL=1 $(BIN)/python -m pytest tests/crash -p no:randomly --full
+
+zones: $(STAMP)  ## Due times around every change of every clock in the zone database, for the night
+	CRONFSM_FULL=1 $(BIN)/python -m pytest tests/unit/test_schedule_all_zones.py -p no:randomly -n auto
 
 fuzz: $(STAMP)   ## The stateful tests, twenty thousand examples
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/stateful -p no:randomly

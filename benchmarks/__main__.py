@@ -7,7 +7,17 @@ import os
 import sys
 import tempfile
 
-from benchmarks import commits, engine_cost, latency, listing, memory, starting, throughput  # noqa: F401 (they register)
+from benchmarks import (  # noqa: F401 (they register)
+    commits,
+    downtime,
+    engine_cost,
+    latency,
+    listing,
+    memory,
+    rescue,
+    starting,
+    throughput,
+)
 from benchmarks.figures import Figure
 from benchmarks.registry import REGISTRY, Benchmark, Setting
 from benchmarks.rendering import as_json, environment, markdown, text

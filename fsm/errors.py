@@ -64,6 +64,18 @@ class UnknownRun(CallerError):
         super().__init__(f"there is no run {run_id!r}" + (f"; did you mean {nearest!r}?" if nearest else ""))
 
 
+class PrunedRun(UnknownRun):
+    """The run was, and its entries and output have been pruned. Fields: `run_id`, `first` (the id of the first run that
+    the journal still has, or will have)."""
+
+    def __init__(self, run_id: str, first: str) -> None:
+        super().__init__(run_id)
+        self.first = first
+
+    def __str__(self) -> str:
+        return f"run {self.run_id} was pruned, and what it printed with it: the history goes back to {self.first}"
+
+
 class BadValue(CallerError, ValueError):
     """A value that a job, schedule, duration or instant cannot have; the message says what would be right."""
 
@@ -90,6 +102,17 @@ class Fenced(ConflictError):
     def __init__(self, epoch: int, current: int) -> None:
         self.epoch, self.current = epoch, current
         super().__init__(f"epoch {epoch} is over: a scheduler with epoch {current} has taken over")
+
+
+class WrongEpoch(ConflictError):
+    """A scheduler would begin an epoch that is not the next one: another scheduler has begun one since it looked.
+
+    Fields: `epoch` (the one that it would begin), `current`.
+    """
+
+    def __init__(self, epoch: int, current: int) -> None:
+        self.epoch, self.current = epoch, current
+        super().__init__(f"epoch {epoch} cannot begin: the journal is in epoch {current}, and {current + 1} comes next")
 
 
 class JournalBusy(StoreError):

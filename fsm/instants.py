@@ -14,6 +14,7 @@ from typing import NewType
 from attrs import frozen
 
 from fsm.errors import BadValue
+from fsm.values import value
 
 Instant = NewType("Instant", int)
 """Microseconds since the Unix epoch, UTC."""
@@ -45,7 +46,7 @@ class Moment:
     boot_id: str
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Deadline:
     """A point in time that a jump of the wall clock cannot move while the boot lasts.
 

@@ -15,6 +15,7 @@ from fsm.model.job import Job
 from fsm.model.run import Run
 from fsm.model.states import Reason, State
 from fsm.model.stream import JobState
+from fsm.planning.retention import Mark, Span
 
 
 class Clock(Protocol):
@@ -60,6 +61,14 @@ class JobSummary:
     last_run: Run | None  # the newest run that has ended
 
 
+@frozen(slots=True)
+class Pruned:
+    """What a stream has lost: so many entries, and so many runs with all that was known of them."""
+
+    entries: int = 0
+    runs: int = 0
+
+
 class Journal(Protocol):
     """The journal: streams of entries, and the projection that is kept with them.
 
@@ -72,7 +81,7 @@ class Journal(Protocol):
         A stream may occur twice in a batch; the second time its `state` is the fold after the first. `epoch` is a
         scheduler's own, None for clients. Raises `Conflict` when a stream has another length than its `state`,
         `Fenced` when a newer epoch began, `IllegalEntry` when an entry cannot follow, `JournalFull`, `JournalBusy`.
-        A draft of `SchedulerUp` begins its epoch, which must be the current one plus one (else `Conflict`).
+        A draft of `SchedulerUp` begins its epoch, which must be the current one plus one (else `WrongEpoch`).
         """
         ...
 
@@ -86,6 +95,19 @@ class Journal(Protocol):
 
     def jobs(self) -> list[JobSummary]:
         """Every job that is defined and not removed, by name."""
+        ...
+
+    def span(self, job: str, keep_runs: int) -> Span:
+        """What there is of a stream, for whoever prunes it. Costs its checkpoints, and `keep_runs` runs at most."""
+        ...
+
+    def prune(self, job: str, mark: Mark) -> Pruned:
+        """Let a stream begin with the checkpoint `mark`: delete the entries before it, and from the projection the runs
+        and definitions that only they tell of. One transaction: all of it, or nothing.
+
+        Raises `IllegalEntry` (requirement ``retention``) where no checkpoint is there, or a run before it is open or
+        holds the slot.
+        """
         ...
 
     def job_names(self) -> list[str]:
@@ -128,8 +150,8 @@ class Journal(Protocol):
         """Length of a stream and the hash of its last entry (64 zeros for an empty one)."""
         ...
 
-    def streams(self) -> list[str]:
-        """The names of all streams that have an entry, the scheduler's included, by name."""
+    def streams(self, *, after: str = "", limit: int | None = None) -> list[str]:
+        """The names of all streams that have an entry, the scheduler's included, by name; a page of them on wish."""
         ...
 
     def last_id(self) -> int:
@@ -218,6 +240,22 @@ class Launcher(Protocol):
 
     def facts(self) -> Sequence[Fact]:
         """What has happened since the last call, in order. Does not wait."""
+        ...
+
+
+class Outputs(Protocol):
+    """What runs leave beside the journal: captured output, reports."""
+
+    def numbers(self, job: str) -> Sequence[int]:
+        """The runs of a job that have left something, ascending."""
+        ...
+
+    def size(self, job: str, number: int) -> int:
+        """How many bytes it is; 0 where there is nothing."""
+        ...
+
+    def discard(self, job: str, number: int) -> None:
+        """Delete what the run has left. Harmless where there is nothing. Raises OSError where it cannot be deleted."""
         ...
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fsm.client.engine import Engine
     from fsm.instants import Instant
     from fsm.model.states import Actor
-    from fsm.ports import Clock, Journal, Launcher
+    from fsm.ports import Clock, Journal, Launcher, Outputs
     from fsm.scheduler.lock import Served
     from fsm.supervise.folder import DataFolder
 
@@ -33,6 +33,7 @@ class Session:
         self.as_json = False
         self.debug = False
         self._chosen: str | None = None
+        self._stands_in = False  # for a journal that is not there yet
         self._folder: DataFolder | None = None
         self._journal, self._given, self._writes = journal, journal is not None, journal is not None
         self._clock, self._launcher, self._launcher_given = clock, launcher, launcher is not None
@@ -44,6 +45,11 @@ class Session:
         if not path.strip():
             raise FolderUnusable('""', "it is not the name of a folder", "leave --data-dir out for the default")
         self._chosen = path
+
+    @property
+    def chosen_folder(self) -> str | None:
+        """What ``--data-dir`` said, as it was written."""
+        return self._chosen
 
     @property
     def folder_path(self) -> str:
@@ -78,7 +84,7 @@ class Session:
     @property
     def journal(self) -> Journal:
         """The journal, to read. A folder that does not exist has an empty one, and is not created by looking."""
-        if self._journal is None:
+        if self._journal is None or (self._stands_in and os.path.exists(self._journal_path())):
             self._journal = self._open(read_only=True)
         return self._journal
 
@@ -111,7 +117,9 @@ class Session:
         if not create and not there:
             from fsm.journal.memory import MemoryJournal
 
+            self._stands_in = True
             return MemoryJournal()
+        self._stands_in = False
         from fsm.journal.sqlite import SqliteJournal
 
         return SqliteJournal(path, read_only=read_only)
@@ -151,6 +159,15 @@ class Session:
             self._launcher = ProcessLauncher(self.folder, self.clock)
         return self._launcher
 
+    @property
+    def outputs(self) -> Outputs | None:
+        """What runs have left in the data folder; None where there is none."""
+        if self._given:
+            return None
+        from fsm.supervise.outputs import RunFolders
+
+        return RunFolders(self.folder)
+
     def engine(self, *, create: bool = False, actor: Actor | None = None, stopper: Stopper | None = None) -> Engine:
         """The engine on this folder's journal, to change it; a scheduler that is up is poked after each change."""
         from fsm.client.engine import Engine
@@ -162,9 +179,13 @@ class Session:
             clock=self.clock,
             stopper=stopper,
             poke=self.poke,
-            numbers=None if self._given else lambda job: max(self.folder.run_numbers(job), default=0),
+            numbers=None if self._given else self.run_numbers,
             actor=actor or Actor.CLI,
         )
+
+    def run_numbers(self, job: str) -> int:
+        """The highest number of a run of this job that has left anything in the data folder; 0 where none has."""
+        return 0 if self._given else max(self.folder.run_numbers(job), default=0)
 
     def poke(self) -> None:
         """Let a scheduler that is up look at the journal now. Without one, nothing happens."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from fsm.cli.again import again
 from fsm.cli.runjson import Json
 from fsm.cli.tables import plain
 from fsm.journal.diagnosis import Diagnosis, Remedy
@@ -34,10 +35,16 @@ _WHAT_HELPS = {
 # ---- for a person
 
 
-def as_text(diagnosis: Diagnosis, treated: Treated | None) -> str:
+Unknown = Mapping[str, tuple[int, int]]
+"""By job: the first and the last number of runs that have folders, and that the journal does not know."""
+
+
+def as_text(diagnosis: Diagnosis, treated: Treated | None, unknown: Unknown) -> str:
     """All of it, in plain words."""
-    if not diagnosis.violations:
+    if not diagnosis.violations and not unknown:
         return f"{_entries(diagnosis.good)} in {diagnosis.path}: nothing is wrong."
+    if not diagnosis.violations:
+        return "\n".join(_newest_entries_lost(diagnosis, unknown))
     lines = [f"Something is wrong with {diagnosis.path}:", *_bullets(_violations(diagnosis))]
     if treated is None:
         return "\n".join(
@@ -46,12 +53,26 @@ def as_text(diagnosis: Diagnosis, treated: Treated | None) -> str:
     return "\n".join([*lines, "What was done:", *_bullets(_done(treated))])
 
 
+def _newest_entries_lost(diagnosis: Diagnosis, unknown: Unknown) -> Iterator[str]:
+    yield f"{_entries(diagnosis.good)} in {diagnosis.path}, and each of them is good. But its newest entries are lost:"
+    jobs = [f"{job}/{first}" + (f" to {job}/{last}" if last > first else "") for job, (first, last) in unknown.items()]
+    more = f", and of {len(jobs) - SHOWN:,} other jobs" if len(jobs) > SHOWN else ""
+    yield f"  - it does not know runs whose folders are there: {', '.join(jobs[:SHOWN])}{more}"
+    yield "What can be done:"
+    yield from _bullets(
+        (
+            "If there is a newer copy, or its write-ahead log (journal.db-wal), put it back while no scheduler is up.",
+            "Otherwise go on: cronfsm serve gives none of these numbers again, and ends what is alive of these runs.",
+        )
+    )
+
+
 def _violations(diagnosis: Diagnosis) -> Iterator[str]:
     shown = diagnosis.violations[:SHOWN]
     yield from map(str, shown)
     rest = len(diagnosis.violations) - len(shown)
     if rest:
-        yield f"and {rest:,}{' or more' if diagnosis.more else ''} others: cronfsm verify"
+        yield f"and {rest:,}{' or more' if diagnosis.more else ''} others: {again('cronfsm verify')}"
 
 
 def _prospects(diagnosis: Diagnosis) -> Iterator[str]:
@@ -83,9 +104,9 @@ def _salvaged(salvaged: Salvaged) -> Iterator[str]:
     if salvaged.aside_path is not None:
         yield f"What was set aside, {_entries(salvaged.aside)}: {salvaged.aside_path}"
     if salvaged.paused:
-        names = " ".join(salvaged.paused[:SHOWN])
-        more = " ..." if len(salvaged.paused) > SHOWN else ""
-        yield f"Paused, for they stand as they stood some time ago; look at them, then: cronfsm resume {names}{more}"
+        commands = "; ".join(f"cronfsm resume {name}" for name in salvaged.paused[:SHOWN])
+        more = "; ..." if len(salvaged.paused) > SHOWN else ""
+        yield f"Paused, for they stand as they stood some time ago; look at them, then: {commands}{more}"
     if undefined := _undefined(salvaged):
         yield f"Nothing is left of {', '.join(undefined[:SHOWN])}: define them again, with cronfsm apply or add"
     if salvaged.epoch is not None:
@@ -110,10 +131,10 @@ def _bullets(lines: Iterator[str] | tuple[str, ...]) -> list[str]:
 # ---- for a program
 
 
-def as_json(diagnosis: Diagnosis, treated: Treated | None) -> Json:
+def as_json(diagnosis: Diagnosis, treated: Treated | None, unknown: Unknown) -> Json:
     """The same as one document."""
     return {
-        "ok": not diagnosis.violations,
+        "ok": not diagnosis.violations and not unknown,
         "journal": diagnosis.path,
         "remedy": str(diagnosis.remedy),
         "violations": [_violation(violation) for violation in diagnosis.violations],
@@ -121,6 +142,7 @@ def as_json(diagnosis: Diagnosis, treated: Treated | None) -> Json:
         "good_entries": diagnosis.good,
         "bad_entries": diagnosis.aside,
         "cut_streams": [_cut_json(diagnosis, place) for place in range(len(diagnosis.cuts))],
+        "unknown_runs": {job: {"first": first, "last": last} for job, (first, last) in unknown.items()},
         "done": None if treated is None else _treated(treated),
     }
 

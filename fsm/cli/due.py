@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fsm.instants import Instant
+from fsm.model.stream import JobState
 from fsm.ports import JobSummary
 
 
@@ -14,9 +15,22 @@ def upcoming(summary: JobSummary, now: Instant) -> Instant | None:
     past is overdue, and that is what is said.
     """
     due, state = summary.next_due, summary.state
-    job = state.definition
-    if due is None or due > now or job is None or job.schedule is None or not (state.paused or state.runs):
+    if due is None or due > now or not (state.paused or state.runs):
         return due
-    from fsm.planning.schedule import timetable  # takes a while to import, and most calls need none of it
+    from fsm.engine.due import coming  # takes a while to import, and most calls need none of it
 
-    return timetable(job.schedule, job.timezone).next_after(now, state.anchor)
+    found = coming(state, now)
+    return None if found is None else found.at
+
+
+def finished(state: JobState, *, known: bool = False, due: Instant | None = None) -> bool:
+    """Whether none of its times is left, as for an ``at`` that has had its answer. `due`, where `known`: its next one,
+    which a list has at hand."""
+    job = state.definition
+    if job is None or job.schedule is None or not job.enabled:
+        return False
+    if not known:
+        from fsm.engine.due import next_due
+
+        due = next_due(state)
+    return due is None

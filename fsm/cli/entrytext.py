@@ -9,6 +9,7 @@ from fsm.cli.tables import plain
 from fsm.cli.times import local, span, stamp
 from fsm.cli.words import signal_name
 from fsm.model.entries import (
+    IMPORTED_BOOT,
     Checkpoint,
     Ended,
     Entry,
@@ -22,6 +23,7 @@ from fsm.model.entries import (
     Released,
     SchedulerAlive,
     SchedulerDown,
+    SchedulerDraining,
     SchedulerSettings,
     SchedulerUp,
     Started,
@@ -48,16 +50,22 @@ def _numbers(body: NumbersTaken, _: str) -> str:
 
 def _queued(body: Queued, _: str) -> str:
     for_ = f" for {stamp(body.scheduled_for)}" if body.scheduled_for is not None else ""
+    if body.origin is not None:
+        origin = body.origin
+        return f"imported from {origin.system}, where it began {stamp(origin.at)} (its id there: {origin.id})"
     again = f", attempt {body.attempt}" if body.attempt > 1 else ""
     return f"queued ({body.cause}){for_}{again}, to start by {stamp(body.start_by.utc)}"
 
 
 def _started(body: Started, _: str) -> str:
+    if body.arming.boot_id == IMPORTED_BOOT:
+        return f"started there; over {stamp(body.run_by.utc)}"
     return f"started by arming {body.arming.nonce} (pid {body.arming.pid}), to run until {stamp(body.run_by.utc)}"
 
 
 def _ended(body: Ended, _: str) -> str:
-    parts = [f"{body.trigger} ({body.reason})"]
+    more = f": {body.error_class}" if body.error_class is not None else ""
+    parts = [f"{body.trigger} ({body.reason}{more})"]
     if body.exit_code is not None:
         parts.append(f"exit {body.exit_code}")
     if body.signal is not None:
@@ -81,7 +89,7 @@ def _refused(body: Refused, job: str) -> str:
 
 
 def _up(body: SchedulerUp, _: str) -> str:
-    return f"up, epoch {body.epoch}, pid {body.pid}, version {body.version}, max_running {body.max_running}"
+    return f"up, epoch {body.epoch}, pid {body.pid}, version {body.version}, {_bounds(body)}"
 
 
 def _always(text: str) -> Callable[[Any, str], str]:
@@ -89,15 +97,24 @@ def _always(text: str) -> Callable[[Any, str], str]:
 
 
 def _checkpoint(body: Checkpoint, _: str) -> str:
-    return f"checkpoint of {body.count} entries"
+    return f"checkpoint: the {body.count:,} entries before it may be pruned"
 
 
 def _down(body: SchedulerDown, _: str) -> str:
     return f"down: {body.reason}"
 
 
+def _draining(body: SchedulerDraining, _: str) -> str:
+    return f"draining, until {stamp(body.until.utc)} at the latest"
+
+
 def _settings(body: SchedulerSettings, _: str) -> str:
-    return f"max_running {body.max_running}"
+    return _bounds(body)
+
+
+def _bounds(body: SchedulerSettings | SchedulerUp) -> str:
+    groups = [f"group {group.name} {group.max_running}" for group in body.groups or ()]
+    return ", ".join([f"max_running {body.max_running}", *groups])
 
 
 _SAY: dict[type[object], Callable[[Any, str], str]] = {
@@ -116,4 +133,5 @@ _SAY: dict[type[object], Callable[[Any, str], str]] = {
     SchedulerAlive: _always("alive"),
     SchedulerDown: _down,
     SchedulerSettings: _settings,
+    SchedulerDraining: _draining,
 }

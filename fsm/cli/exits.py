@@ -33,7 +33,7 @@ class Exit(IntEnum):
 
 MEANING: dict[Exit, str] = {
     Exit.DONE: "done",
-    Exit.FAILED: "the run did not succeed (with --wait), or verify or doctor found something",
+    Exit.FAILED: "the run did not succeed (with --wait), or verify, doctor or rescue found something",
     Exit.USAGE: "wrong usage, a bad file, or a data folder that cannot be used",
     Exit.NOT_FOUND: "there is no such job or run",
     Exit.BUG: "a mistake in cronfsm itself",

@@ -16,7 +16,15 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Scheduler": {
         "serve": ("serve", "Apply a jobs file if one is given, then run what is due, in the foreground."),
         "status": ("status", "Is a scheduler up, and what is it doing?"),
+        "top": ("top", "Live: what runs, what waits and why, what ended, what comes."),
+        "check": ("check", "Is all well? One line and an exit code for a monitor."),
         "service": ("service", "Let systemd keep the scheduler up."),
+        "completion": ("completion", "What a shell reads to complete commands, jobs and runs."),
+    },
+    "Journal": {
+        "backup": ("backup", "A consistent copy of the journal, while all goes on."),
+        "restore": ("restore", "Put a backup into the journal's place, and keep the old one."),
+        "export": ("export", "Runs or entries as CSV, JSON Lines or Parquet."),
     },
     "Jobs": {
         "apply": ("apply", "Make the stored jobs equal to those of a file."),
@@ -30,15 +38,21 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Runs": {
         "run": ("run", "Ask for a run now."),
+        "retry": ("retry", "A new run in the place of one that did not succeed."),
         "runs": ("runs", "The history, newest first."),
         "logs": ("logs", "What a run has printed."),
         "cancel": ("cancel", "End a run and its processes, with or without a scheduler."),
+    },
+    "From elsewhere": {
+        "import": ("imports", "Bring in the jobs and history of OpenClaw, or the jobs of a crontab."),
+        "rescue": ("rescue", "Free an OpenClaw gateway that is stuck, or whose session store grew too large."),
     },
     "Evidence": {
         "explain": ("explain", "Why a job ran, or did not, tick by tick."),
         "events": ("events", "What happened to runs, as lifecycle events, from any point on."),
         "journal": ("journal", "The entries of the journal themselves."),
         "verify": ("verify", "Check the whole journal: hash chain, transitions, invariants."),
+        "prune": ("prune", "Delete what is older, or more, than each job's keep says."),
         "doctor": ("doctor", "What is wrong with the journal, what can be done, and do it."),
     },
 }
@@ -116,6 +130,10 @@ class Group(click.Group):
         module = import_module(f"fsm.cli.commands.{COMMANDS[cmd_name][0]}")
         command = getattr(module, f"{cmd_name}_command")
         assert isinstance(command, click.Command)
+        if ctx.resilient_parsing:  # a shell asks what may come next
+            from fsm.cli.completion import complete_names
+
+            complete_names(command.params)
         return command
 
     def resolve_command(

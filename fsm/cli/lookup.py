@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fsm.client.answers import refuse_pruned
 from fsm.errors import BadValue, UnknownJob, UnknownRun
 from fsm.model.job import SCHEDULER_STREAM, check_name, fold_name
 from fsm.model.run import Run, run_id
@@ -59,6 +60,8 @@ def known_run(journal: Journal, text: str) -> Run:
     run = journal.run(job, number) if state is not None and number is not None else None
     if run is not None:
         return run
+    if state is not None and number is not None:
+        refuse_pruned(journal, job, number)
     if state is not None and state.last_number:
         raise UnknownRun(text, run_id(job, state.last_number))
     near = nearest_job(journal, job)

@@ -34,12 +34,18 @@ def cli(context: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and end the process with its exit code."""
+    if "_CRONFSM_COMPLETE" in os.environ:
+        from fsm.cli.completion import complete
+
+        complete(cli, Session())
+        sys.exit(0)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: Sequence[str], session: Session | None = None) -> int:
     """Run one command; the result is its exit code. No exception leaves this."""
     session = session or Session()
+    _missing_streams()
     _forgiving_streams()
     try:
         _check_text(arguments)
@@ -67,6 +73,21 @@ def run(arguments: Sequence[str], session: Session | None = None) -> int:
     finally:
         session.close()
     return code if isinstance(code, int) else Exit.DONE
+
+
+def _missing_streams() -> None:
+    """Started without a stdout or stderr (``>&-``), what would be written goes nowhere; and no file that is opened
+    gets the number of one of them, and with it what was meant for a person."""
+    if sys.stdout is None or sys.stderr is None:
+        for number in (0, 1, 2):
+            try:
+                os.fstat(number)
+            except OSError:
+                os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 def _forgiving_streams() -> None:

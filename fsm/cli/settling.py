@@ -6,12 +6,14 @@ import time
 
 from fsm.cli.context import Session
 from fsm.client.answers import Stopper
-from fsm.client.cancel import Canceller, CarefulStopper
+from fsm.client.cancel import Canceller
 from fsm.client.settle import Look, Settler
+from fsm.client.waiting import wait_for_end
 from fsm.instants import Duration
 from fsm.model.facts import Execution, StopAnswer
 from fsm.model.run import Run
 from fsm.model.states import Reason
+from fsm.ports import Examination
 
 
 def settler(session: Session) -> Settler:
@@ -22,7 +24,8 @@ def settler(session: Session) -> Settler:
 
 def canceller(session: Session) -> Canceller:
     """A canceller of the session's journal."""
-    return Canceller(session.journal_to_change(), session.launcher, session.clock, settler(session), poke=session.poke)
+    journal = session.journal_to_change()
+    return Canceller(journal, session.launcher, session.clock, pause=time.sleep, poke=session.poke)
 
 
 def see_off(session: Session, run: Run) -> Look:
@@ -30,6 +33,17 @@ def see_off(session: Session, run: Run) -> Look:
     journal = session.journal_to_change()
     grace = journal.definition(run.job, run.version).grace_us
     return settler(session).see_off(run, Duration(grace), served=lambda: session.served() is not None)
+
+
+def await_end(session: Session, run: Run) -> Run:
+    """The run once it has ended by itself, tended where no scheduler is up. Its own deadlines bound the wait."""
+    settling = settler(session)
+
+    def tend(found: Run) -> None:
+        if session.served() is None:
+            settling.tend(found)
+
+    return wait_for_end(session.journal, run.job, run.number, pause=time.sleep, tend=tend)
 
 
 def stopper(session: Session) -> Stopper:
@@ -42,7 +56,10 @@ class _Late:
         self._session = session
 
     def stop(self, execution: Execution, reason: Reason) -> StopAnswer:
-        return CarefulStopper(self._session.launcher, settler(self._session)).stop(execution, reason)
+        return self._session.launcher.stop(execution, reason)
 
     def kill(self, execution: Execution) -> None:
         self._session.launcher.kill(execution)
+
+    def examine(self, execution: Execution) -> Examination:
+        return self._session.launcher.examine(execution)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from fsm.cli.again import again
 from fsm.cli.captured import sizes
 from fsm.cli.context import Session
 from fsm.cli.entrytext import entry_line
 from fsm.cli.runjson import instant, run_json
 from fsm.cli.times import relative, span, stamp, stamp_ms
 from fsm.cli.unrecorded import unrecorded
-from fsm.cli.words import CAUSE_TEXT, about_size, facts_text, how, quoted, slot_phrase
+from fsm.cli.words import CAUSE_TEXT, about_size, evidence_facts, facts_text, how, quoted, slot_phrase
 from fsm.instants import Instant
-from fsm.model.entries import Entry
+from fsm.model.entries import Entry, Origin, Queued
 from fsm.model.run import Run
+from fsm.model.states import Cause
 
 MOST_ENTRIES = 100
 """Entries about one run: a handful in practice."""
@@ -42,9 +44,17 @@ def show_run(session: Session, run: Run) -> None:
     facts = [("Run", run.id), ("State", str(run.state) + (f" ({how(run)})" if how(run) else ""))]
     facts += [("But", beyond)] if beyond is not None else []
     facts += _facts(run, now)
+    origin = _origin(entries)
+    if origin is not None:
+        facts.append(("Imported", f"from {origin.system}, where its id was {origin.id}"))
     facts.append(("Output", _output(run, total, kept)))
     session.output.text(facts_text(facts))
     session.output.text("\n".join(["", "Its entries in the journal:", *map(entry_line, entries)]))
+
+
+def _origin(entries: list[Entry]) -> Origin | None:
+    body = entries[0].body if entries else None
+    return body.origin if isinstance(body, Queued) else None
 
 
 def _arming(run: Run) -> dict[str, object] | None:
@@ -76,6 +86,7 @@ def _facts(run: Run, now: Instant) -> list[tuple[str, str]]:
         facts.append(("Exit code", str(run.exit_code)))
     if run.signal is not None:
         facts.append(("Signal", str(run.signal)))
+    facts += evidence_facts(run.agent) if run.agent is not None else []
     facts.append(("Cause", f"{run.cause}: queued {CAUSE_TEXT[run.cause]}"))
     if run.scheduled_for is not None:
         facts.append(("Scheduled", f"{stamp(run.scheduled_for)}"))
@@ -88,9 +99,9 @@ def _facts(run: Run, now: Instant) -> list[tuple[str, str]]:
     deadline = run.deadline
     if deadline is not None:
         facts.append(("Deadline", f"{stamp(deadline.utc)} ({relative(deadline.utc, now)})"))
-    elif run.run_by is not None:
+    elif run.run_by is not None and run.cause is not Cause.IMPORTED:
         facts.append(("It had until", stamp(run.run_by.utc)))
-    if run.reap_by is not None:
+    if run.reap_by is not None and run.cause is not Cause.IMPORTED:
         facts.append(("Backstop", stamp(run.reap_by.utc)))
     facts += [
         ("Slot", slot_phrase(run)),
@@ -99,7 +110,7 @@ def _facts(run: Run, now: Instant) -> list[tuple[str, str]]:
         ("Session key", run.session_key),
     ]
     arming = run.arming
-    if arming is not None:
+    if arming is not None and run.cause is not Cause.IMPORTED:
         who = "inside process" if arming.in_process else "supervisor"
         cgroup = f", cgroup {arming.cgroup}" if arming.cgroup else ""
         facts.append(("Arming", f"{arming.nonce}, {who} {arming.pid}{cgroup}"))
@@ -110,4 +121,4 @@ def _output(run: Run, total: int, kept: int) -> str:
     if not total:
         return "none"
     part = f" (of which {about_size(kept)} are kept)" if kept != total else ""
-    return f"{about_size(total)}{part}: cronfsm logs {quoted(run.id)}"
+    return f"{about_size(total)}{part}: {again(f'cronfsm logs {quoted(run.id)}')}"

@@ -6,10 +6,15 @@ from collections.abc import Callable, Iterator
 
 from attrs import frozen
 
+from fsm.cli.again import again
+from fsm.cli.policywords import past_sentence
 from fsm.cli.times import relative, span, stamp
 from fsm.cli.words import quoted
+from fsm.client.admission import Waits
 from fsm.client.story import Denied, Ran, Story
-from fsm.model.states import Reason, RefusalReason, State
+from fsm.model.run import run_id
+from fsm.model.states import Cause, Reason, RefusalReason, State
+from fsm.planning.restraint import pending_retry, restraint
 
 Wrap = Callable[[str, str, str], list[str]]
 
@@ -50,8 +55,24 @@ def now_text(story: Story, unrecorded: str | None = None) -> str:
     if waiting is not None:
         why = "" if story.reign is not None else " for a scheduler"
         since = span(now - waiting.queued_at)
-        return f"{waiting.id} has waited{why} for {since}; it waits until {stamp(waiting.start_by.utc)} at the latest."
-    return "no run is open, and the slot is free."
+        text = f"{waiting.id} has waited{why} for {since}; it waits until {stamp(waiting.start_by.utc)} at the latest."
+        return f"{text} {waits_text(story.waits)}".rstrip() if story.reign is not None else text
+    past = past_sentence(story.state, now)
+    return "no run is open, and the slot is free" + (f"; failures: {past}." if past is not None else ".")
+
+
+MOST_HOLDERS = 5
+"""Runs that are named as those in the way; of more, the number says enough."""
+
+
+def waits_text(waits: Waits | None) -> str:
+    """For what a run waits: ``It waits: group backups has 2 of 2 running: a/3, b/9.``; empty where there is room."""
+    if waits is None or not waits.full:
+        return ""
+    who = f"group {waits.group} has" if waits.group is not None else "there are"
+    names = ", ".join(waits.holders[:MOST_HOLDERS]) + (", ..." if len(waits.holders) > MOST_HOLDERS else "")
+    others = f" ({waits.others} more {'wait' if waits.others > 1 else 'waits'} for the same)" if waits.others else ""
+    return f"It waits: {who} {len(waits.holders)} of {waits.most} running: {names}{others}."
 
 
 def next_text(story: Story) -> str:
@@ -66,6 +87,10 @@ def next_text(story: Story) -> str:
     if story.next_due is None:
         return "nothing; no time of its schedule is left."
     when = f"{stamp(story.next_due)} ({relative(story.next_due, story.now)})"
+    retry = pending_retry(story.state, story.now)
+    if retry is not None and not story.state.paused and retry[1] <= story.next_due:
+        soon = f"{stamp(retry[1])} ({relative(retry[1], story.now)})"
+        return f"attempt {retry[0].attempt} of run {retry[0].of} {soon}, then {when}."
     if story.state.paused:
         return f"{when}, which will be refused: the job is paused."
     if story.reign is None:
@@ -75,7 +100,7 @@ def next_text(story: Story) -> str:
 
 def mends(story: Story) -> list[Mend]:
     """What would help, the most urgent first."""
-    return list(_mends(story))
+    return [Mend(again(mend.command), mend.why) for mend in _mends(story)]
 
 
 def _mends(story: Story) -> Iterator[Mend]:
@@ -116,18 +141,31 @@ def _after_the_last(story: Story) -> Iterator[Mend]:
     """By the newest answer: what one would look at, or change."""
     last = next((answer for answer in reversed(story.answers) if isinstance(answer, Ran | Denied)), None)
     name = story.state.job
-    if isinstance(last, Denied) and last.body.reason is RefusalReason.MISSED and story.holder is None:
+    not_made = (RefusalReason.MISSED, RefusalReason.DRAINING)
+    if isinstance(last, Denied) and last.body.reason in not_made and story.holder is None:
         yield Mend(f"cronfsm run {quoted(name)}", "make up for it now")
+    yield from _ease(story)
+    if isinstance(last, Denied) and last.body.reason is RefusalReason.QUEUE_FULL:
+        yield Mend(_redefine(story), "with a larger queue_limit, or fewer times, if its runs take longer than that")
     if not isinstance(last, Ran):
         return
     run = last.life.run
+    if run.cause is Cause.IMPORTED:
+        return  # it ran elsewhere; nothing of it lies here
     if run.reason in (Reason.EXIT_CODE, Reason.SIGNAL, Reason.ERROR, Reason.NO_RESULT):
         yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)
+    elif run.reason is Reason.REFUSED:
+        yield Mend(_redefine(story), "with another message: asked in the same words it is declined again")
     elif run.reason is Reason.RUN_TIMEOUT:
         yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)
         yield Mend(_redefine(story), "with a longer timeout, if it needs more time")
+    elif run.reason is Reason.IDLE_TIMEOUT:
+        yield Mend(f"cronfsm logs {quoted(run.id)}", "see what it printed before it fell silent")
+        yield Mend(_redefine(story), "with a longer idle_timeout, if it is meant to be silent for so long")
     elif run.reason is Reason.QUEUE_TIMEOUT:
-        yield Mend(_redefine(story), "with a longer start_within, or a larger max_running: it waited too long")
+        group = story.job.group if story.job is not None else None
+        more = "a larger max_running" + (f" (of the scheduler, or of group {group})" if group is not None else "")
+        yield Mend(_redefine(story), f"with a longer start_within, or {more}: it waited too long")
     elif run.reason is Reason.START_FAILED:
         yield Mend(_redefine(story), "with a command that can be executed")
     elif run.state is State.LOST:
@@ -135,6 +173,20 @@ def _after_the_last(story: Story) -> Iterator[Mend]:
             f"cronfsm show {quoted(run.id)}",
             "see all that is known of it; whether its work was done, only you can tell",
         )
+
+
+def _ease(story: Story) -> Iterator[Mend]:
+    """What helps a job that is held back after failures."""
+    state, name = story.state, story.state.job
+    held = restraint(state, story.now)
+    retry = pending_retry(state, story.now)
+    if held is not None:
+        yield Mend(f"cronfsm logs {quoted(run_id(name, held.blocked_by.number))}", "see why it failed")
+        yield Mend(f"cronfsm run {quoted(name)} --force", "try it now; a success ends the wait")
+        yield Mend(_redefine(story), "with what was wrong put right: a changed job begins anew")
+    elif retry is not None:
+        yield Mend(f"cronfsm logs {quoted(run_id(name, retry[0].of))}", "see why it failed")
+        yield Mend(f"cronfsm run {quoted(name)}", "try again now, in place of the retry")
 
 
 def _redefine(story: Story) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fsm.cli.runjson import Json, blocker_json, instant, run_json
 from fsm.cli.storyends import mends, next_text, now_text
+from fsm.client.admission import Waits
 from fsm.client.reigns import Outage
 from fsm.client.story import Answer, Changed, Denied, Life, Pending, Ran, Story
 
@@ -22,10 +23,15 @@ def story_json(story: Story, unrecorded: str | None = None) -> Json:
         "pending": None if story.pending is None else _pending(story.pending),
         "now": now_text(story, unrecorded),
         "unrecorded": unrecorded,
+        "waits": None if story.waits is None else _waits(story.waits),
         "next": next_text(story),
         "next_due": instant(story.next_due),
         "mend": [{"command": mend.command, "why": mend.why} for mend in mends(story)],
     }
+
+
+def _waits(waits: Waits) -> Json:
+    return {"group": waits.group, "max_running": waits.most, "running": list(waits.holders), "others": waits.others}
 
 
 def _answer(answer: Answer, job: str) -> Json:

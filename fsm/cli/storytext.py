@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from fsm.cli.output import Output, colour_of
 from fsm.cli.storyends import ending_lines
-from fsm.cli.storywhy import missed, pending_text
+from fsm.cli.storywhy import held_back, missed, pending_text, queue_full
 from fsm.cli.tables import plain
 from fsm.cli.times import clock, span, stamp, zone_name
 from fsm.cli.words import ending, how
 from fsm.client.story import Answer, Changed, Denied, Life, Pending, Ran, Story
 from fsm.instants import SECOND, Instant
 from fsm.model.run import Run, run_id
-from fsm.model.states import Cause, Reason, RefusalReason, State
+from fsm.model.states import HELD_BACK, Cause, Kind, Reason, RefusalReason, State
 
 _LATE = 5 * SECOND
 """What was recorded this much later than it happened is worth saying."""
@@ -95,7 +95,8 @@ class _Teller:
             if first is not None:
                 yield "What the journal says last before that:"
             elif self.story.begins is not None:
-                yield f"Its journal begins {stamp(self.story.begins.at)} #{self.story.begins.entry}."
+                pruned = ": what came before is pruned" if self.story.begins.what == Kind.CHECKPOINT else ""
+                yield f"Its journal begins {stamp(self.story.begins.at)} #{self.story.begins.entry}{pruned}."
 
     # ---- answers
 
@@ -115,14 +116,24 @@ class _Teller:
         run = answer.life.run
         when = stamp(answer.tick if answer.tick is not None else answer.at)
         yield f"{when}  {self._verb(answer)}: {self.output.paint(_what(run, self.story.now), colour_of(run.state))}"
-        yield from self.wrap(_life(answer.life, answer.tick or answer.at) + ".")
-        if run.error and run.reason not in (Reason.RUN_TIMEOUT, Reason.QUEUE_TIMEOUT):
+        if answer.cause is Cause.IMPORTED:
+            steps = answer.life.steps
+            yield from self.wrap(f"imported {stamp(steps[0].recorded)} (#{steps[0].entry} to #{steps[-1].entry}).")
+        else:
+            yield from self.wrap(_life(answer.life, answer.tick or answer.at) + ".")
+        if run.error and run.state is not State.TIMED_OUT:  # its reason says all
             yield from self.wrap(run.error.split("\n", 1)[0])
         self._told.add(run.number)
 
     def _verb(self, answer: Ran) -> str:
         run = answer.life.run
-        asked = {Cause.MANUAL: "asked for by hand, ", Cause.RETRY: "retried, "}.get(answer.cause, "")
+        asked = {Cause.MANUAL: "asked for by hand, ", Cause.RETRY: "retried, ", Cause.IMPORTED: "elsewhere, "}.get(
+            answer.cause, ""
+        )
+        if run.forced:
+            asked = "forced by hand, "
+        elif run.retry_of is not None:
+            asked = f"attempt {run.attempt}, after {run_id(run.job, run.retry_of)} failed, "
         if run.state.terminal and (run.started_at is None or run.reason is Reason.START_FAILED):
             return asked + "not executed"
         if run.started_at is None:
@@ -139,19 +150,34 @@ class _Teller:
             + self.output.paint(f"{body.reason}", "yellow")
             + f" #{answer.entry}"
         )
-        yield from self.wrap(" ".join(self._why(answer)))
+        yield from self.wrap(" ".join(part for part in self._why(answer) if part))
 
     def _why(self, answer: Denied) -> Iterator[str]:
         body = answer.body
         by = body.blocked_by
-        if by is not None:
+        if by is not None and body.reason in HELD_BACK:
+            yield from held_back(body, run_id(self.story.state.job, by.number), self._life_once(answer), self.story.job)
+        elif by is not None and body.reason is RefusalReason.QUEUE_FULL:
+            yield from queue_full(body, run_id(self.story.state.job, by.number), self.story.job)
+            yield self._life_once(answer)
+        elif by is not None:
             yield from self._blocked(answer)
         elif body.reason is RefusalReason.MISSED:
             yield from missed(answer, self.story.job)
+        elif body.reason is RefusalReason.DRAINING:
+            yield "The scheduler was about to end: it waited for what ran, and started nothing more."
         elif body.reason is RefusalReason.PAUSED:
             yield "The job was paused; a paused job's times are refused."
         else:
             yield f"Reason: {body.reason}."
+
+    def _life_once(self, answer: Denied) -> str:
+        """What is known of the run in the way, unless it was told before."""
+        by = answer.body.blocked_by
+        if by is None or by.number in self._told or answer.blocker is None:
+            return ""
+        self._told.add(by.number)
+        return f"It was {_life(answer.blocker, answer.body.first)}."
 
     def _blocked(self, answer: Denied) -> Iterator[str]:
         by = answer.body.blocked_by

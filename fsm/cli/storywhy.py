@@ -8,8 +8,9 @@ from fsm.cli.times import clock, span
 from fsm.client.reigns import Outage
 from fsm.client.story import Denied, Pending
 from fsm.instants import Instant, format_duration
+from fsm.model.entries import Refused
 from fsm.model.job import CatchUp, Job
-from fsm.model.states import Actor, Cause
+from fsm.model.states import Actor, Cause, RefusalReason
 
 
 def missed(answer: Denied, job: Job | None) -> Iterator[str]:
@@ -25,9 +26,42 @@ def missed(answer: Denied, job: Job | None) -> Iterator[str]:
         return
     if job.catch_up is CatchUp.SKIP:
         yield 'Missed times are not made up for (catch_up = "skip").'
+    elif job.catch_up is CatchUp.ALL:
+        within = format_duration(job.catch_up_within_us)
+        yield (
+            f"Of missed times the newest {job.catch_up_limit} are made up for (catch_up_limit), and only within "
+            f"{within} (catch_up_within)."
+        )
     else:
         within = format_duration(job.catch_up_within_us)
         yield f"Of missed times only the newest is made up for, and only within {within} (catch_up_within)."
+
+
+def held_back(body: Refused, name: str, told: str, job: Job | None) -> Iterator[str]:
+    """Why nothing runs after failures. `name` is the last run that failed, `told` what is known of it."""
+    by = body.blocked_by
+    until = f" {clock(by.deadline, body.first)}" if by is not None and by.deadline is not None else " it was over"
+    if body.reason is RefusalReason.BACKING_OFF:
+        yield f"{name} had failed and was to be tried again at{until}; until then the job's times are refused."
+    elif body.reason is RefusalReason.BREAKER_OPEN:
+        most = f" {job.breaker.failures}" if job is not None and job.breaker is not None else ""
+        yield (
+            f"After{most} failures in a row, the last of them {name}, the breaker was open until{until}; then one "
+            "trial run decides."
+        )
+    else:
+        yield (
+            f"It kept failing within seconds, {name} the last time, and had used up its budget of 30 starts an hour; "
+            f"the next could start at{until}."
+        )
+    if told:
+        yield told
+
+
+def queue_full(body: Refused, name: str, job: Job | None) -> Iterator[str]:
+    """There was no place in the queue."""
+    most = f" of {job.queue_limit}" if job is not None else ""
+    yield f"Its queue{most} (queue_limit) was full: {name} was the first in it."
 
 
 def outage_text(outage: Outage, beside: Instant) -> str:

@@ -38,4 +38,6 @@ def _verdict(verdict: Ended) -> str:
         return f"exit {verdict.exit_code}"
     if verdict.reason is Reason.SIGNAL and verdict.signal is not None:
         return signal_name(verdict.signal)
+    if verdict.reason is Reason.ERROR and verdict.error_class is not None:
+        return f"{verdict.reason}: {verdict.error_class}"
     return str(verdict.reason)

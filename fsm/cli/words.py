@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from fsm.cli.tables import plain
 from fsm.cli.times import age, relative, span
 from fsm.instants import SECOND, Instant
+from fsm.model.agent import Agent, AgentEvidence
 from fsm.model.job import Job
 from fsm.model.run import Run
 from fsm.model.states import Cause, Reason, RefusalReason, SlotState, State
@@ -31,6 +32,7 @@ CAUSE_TEXT: dict[Cause, str] = {
     Cause.MANUAL: "by hand",
     Cause.RETRY: "as a retry",
     Cause.CATCH_UP: "to catch up a missed time",
+    Cause.IMPORTED: "under another scheduler, whose history was imported",
 }
 
 
@@ -50,6 +52,8 @@ def how(run: Run) -> str:
         return signal_name(run.signal)
     if run.reason is None or run.reason is Reason.COMPLETED:
         return ""
+    if run.reason is Reason.ERROR and run.error_class is not None:
+        return f"{run.reason}: {run.error_class}"
     return str(run.reason)
 
 
@@ -114,7 +118,46 @@ def command_line(job: Job) -> str:
     """What it executes, as one would type it."""
     if job.shell is not None:
         return job.shell
+    if job.agent is not None:
+        return f"{job.agent.kind}, {_about(job.agent)}"
     return shlex.join(job.command) if job.command is not None else "(nothing; its work is done in process)"
+
+
+def _about(agent: Agent) -> str:
+    more = [] if agent.model is None else [f"model {agent.model}"]
+    more += [f"program {agent.program}"] if agent.program is not None else []
+    more += [f"args {shlex.join(agent.args)}"] if agent.args else []
+    said = "" if agent.message is None else f': "{_short(agent.message)}"'
+    return "an agent's turn" + "".join(f", {part}" for part in more) + said
+
+
+_SHORT = 200  # characters of a text that may be long
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHORT else line[: _SHORT - 1] + "…"
+
+
+def evidence_facts(evidence: AgentEvidence) -> list[tuple[str, str]]:
+    """What an agent's output said, as names and what they are."""
+    tokens = [
+        f"{number:,} {which}"
+        for number, which in ((evidence.input_tokens, "in"), (evidence.output_tokens, "out"))
+        if number is not None
+    ]
+    cost = None if evidence.cost_micro_usd is None else f"${evidence.cost_micro_usd / 1_000_000:.4f}"
+    known = (
+        ("Error class", evidence.error_class),
+        ("Denied", ", ".join(evidence.denied) if evidence.denied else None),
+        ("Session", evidence.session_id),
+        ("Stop reason", evidence.stop_reason),
+        ("Turns", None if evidence.turns is None else str(evidence.turns)),
+        ("Tokens", ", ".join(tokens) or None),
+        ("Cost", cost),
+        ("Answer", None if evidence.answer is None else _short(evidence.answer)),
+    )
+    return [(name, str(text)) for name, text in known if text is not None]
 
 
 def quoted(text: str) -> str:

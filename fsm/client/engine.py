@@ -16,12 +16,18 @@ True
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 
-from fsm.client.answers import RunRefused, Stopper, SupervisorMute, split_run_id
+import attrs
+
+from fsm.client.answers import NothingToRetry, RunRefused, Stopper, SupervisorMute, refuse_pruned, split_run_id
 from fsm.client.decider import MAX_TRIES, Decider
+from fsm.client.draining import draining
+from fsm.client.orders import asked_env
+from fsm.client.stopfirst import Sleep, stop_first, take_verdict
 from fsm.engine.decide import TIMEOUT_TEXT
 from fsm.engine.evolve import evolve
 from fsm.errors import BadValue, Conflict, ConflictError, IllegalTransition, UnknownJob, UnknownRun
@@ -41,9 +47,10 @@ from fsm.model.commands import (
     TakeNumbers,
 )
 from fsm.model.entries import Ended, Refused
-from fsm.model.facts import Execution, StopAnswer
+from fsm.model.facts import Execution
 from fsm.model.job import Job, fold_name
 from fsm.model.run import Arming, Run
+from fsm.model.secrets import refusal, secret_names
 from fsm.model.states import Actor, Evidence, Reason, State, Trigger
 from fsm.planning.schedule import timetable
 from fsm.ports import Append, Clock, Journal, RunQuery
@@ -54,9 +61,9 @@ class Engine(Decider):
     """Jobs and runs of one journal.
 
     `clock` is the machine's unless given; `stopper` ends processes (without it, a run that a supervisor executes
-    cannot be cancelled from here); `poke` is called after each append, so that a scheduler looks at once; `numbers`
-    says which number of a job is the highest that has left anything in the data folder, for a journal that was
-    restored.
+    cannot be cancelled from here), and `pause` waits between two tries to reach one; `poke` is called after each
+    append, so that a scheduler looks at once; `numbers` says which number of a job is the highest that has left
+    anything in the data folder, for a journal that was restored.
     """
 
     def __init__(
@@ -68,18 +75,20 @@ class Engine(Decider):
         poke: Callable[[], object] | None = None,
         numbers: Callable[[str], int] | None = None,
         actor: Actor = Actor.API,
+        pause: Sleep = time.sleep,
     ) -> None:
         super().__init__(journal, clock if clock is not None else SystemClock(), poke, actor)
-        self._stopper, self._numbers = stopper, numbers
+        self._stopper, self._numbers, self._pause = stopper, numbers, pause
 
     # ---- jobs
 
     def define(self, job: Job, *, source: str = "api") -> bool:
         """Add `job`, or change it. False where nothing changed.
 
-        Raises `BadValue` for a schedule or zone that cannot be read, and for a name that differs from another job's
-        in case only.
+        Raises `BadValue` for a schedule or zone that cannot be read, for a name that differs from another job's in
+        case only, and for a variable in `env` that looks like a secret: what is defined stands in the journal.
         """
+        refuse_secrets(name for name, _ in job.env)
         if job.schedule is not None:
             timetable(job.schedule, job.timezone)
         if self.journal.state(job.name).definition is None:
@@ -125,9 +134,32 @@ class Engine(Decider):
             self._do(name, TakeNumbers(taken))
         return name
 
-    def request(self, name: str) -> Run | Refused:
-        """Ask for a run now: the queued run, or a refusal with its reason. Raises `UnknownJob`."""
-        decision = self._do(self._numbered(name), Request())
+    def request(self, name: str, *, env: Mapping[str, str] | None = None, force: bool = False) -> Run | Refused:
+        """Ask for a run now: the queued run, or a refusal with its reason.
+
+        `env`: variables for this run, before those of its job. `force` passes the breaker and the budget of a job that
+        keeps failing; a run in the way it does not. Raises `UnknownJob`, `BadValue` for variables that cannot be, or
+        look like secrets.
+        """
+        return self._request(name, Request(force, env=checked_env(env or {})))
+
+    def retry(self, run: Run | str, *, force: bool = False) -> Run | Refused:
+        """A new run in the place of one that did not succeed, with the variables that were asked for with that one.
+
+        `force` as for `request`. Raises `NothingToRetry` where it has not ended, or succeeded; `UnknownRun`,
+        `UnknownJob`.
+        """
+        job, number = self._of(run)
+        old = self._get(job, number)
+        if not old.state.terminal or old.state is State.SUCCEEDED:
+            raise NothingToRetry(old.id, old.state)
+        env = asked_env(self.journal, old)
+        return self._request(job, Request(force, retry_of=old.number, attempt=old.attempt + 1, env=env))
+
+    def _request(self, name: str, request: Request) -> Run | Refused:
+        # If a scheduler begins to drain right after this look, the run waits for the next one.
+        ending = draining(self.journal, self.clock.now()) is not None
+        decision = self._do(self._numbered(name), attrs.evolve(request, draining=ending))
         if decision.refusal is not None:
             return decision.refusal
         number = decision.drafts[-1].run
@@ -173,8 +205,8 @@ class Engine(Decider):
     def cancel(self, run: Run | str, *, reason: Reason = Reason.CANCELLED) -> Run:
         """End an open run: `reaped`. Its processes, if it has any, are being ended when this returns.
 
-        Raises `IllegalTransition` when it has ended, `SupervisorMute` when its processes cannot be reached from
-        here, `UnknownRun`.
+        Raises `IllegalTransition` when it has ended, also where that comes to light only here: its own verdict is in
+        the journal then. Raises `SupervisorMute` when its processes cannot be reached from here, `UnknownRun`.
         """
         job, number = self._of(run)
         decision = self._do(job, Stop(number, reason))
@@ -182,31 +214,35 @@ class Engine(Decider):
             held = self.journal.state(job).run(number)
             if held is None or held.arming is None:
                 raise IllegalTransition("ended", Trigger.REAP, reason)
-            self._stop(Execution(job, number, held.arming), reason)
-            self._do(job, Stop(number, reason, stopped=True))
+            self._stop(held, held.arming, reason)
+            try:
+                self._do(job, Stop(number, reason, stopped=True))
+            except IllegalTransition:
+                ended = self._get(job, number)
+                if (ended.state, ended.reason) != (State.REAPED, reason):  # else its supervisor has said so itself
+                    raise
         return self._get(job, number)
 
-    def _stop(self, execution: Execution, reason: Reason) -> None:
-        name = f"{execution.job}/{execution.number}"
-        if execution.arming.in_process:
-            if execution.arming.pid != this_process()[0]:
-                raise SupervisorMute(name, f"it works inside process {execution.arming.pid}; end that one")
+    def _stop(self, run: Run, arming: Arming, reason: Reason) -> None:
+        """After this the run may be judged, if it has not been judged by what its supervisor says."""
+        if arming.in_process:
+            if arming.pid != this_process()[0]:
+                raise SupervisorMute(run.id, f"it works inside process {arming.pid}; end that one")
             return
         if self._stopper is None:
-            raise SupervisorMute(name, "this engine has no way to its processes")
-        if self._stopper.stop(execution, reason) is StopAnswer.BUSY:
-            self._stopper.kill(execution)  # it hangs while it holds its own mailbox: nothing else reaches it
-            if self._stopper.stop(execution, reason) is StopAnswer.BUSY:
-                raise SupervisorMute(name, "its supervisor hangs and cannot be killed")
+            raise SupervisorMute(run.id, "this engine has no way to its processes")
+        stop_first(self._stopper, Execution(run.job, run.number, arming), reason, self._pause)
+        take_verdict(self.journal, self.clock, self.poke, self._stopper, run)
 
     @contextmanager
-    def run(self, name: str) -> Iterator[Run]:
+    def run(self, name: str, *, force: bool = False) -> Iterator[Run]:
         """A run of work that is done in this block: succeeded at its end, failed(error) by an exception.
 
-        Raises `RunRefused` where another run of the job is in the way, `UnknownJob`. If the run is ended by somebody
+        Raises `RunRefused` where another run of the job is in the way, whatever its `overlap` (a block cannot wait), or
+        it is held back after failures (`force` passes that); `UnknownJob`. If the run is ended by somebody
         else meanwhile, its verdict stays, and its slot is freed at the end of the block.
         """
-        run = self._begin(self._numbered(name))
+        run = self._begin(self._numbered(name), Request(force, at_once=True))
         try:
             yield run
         except BaseException as error:
@@ -214,14 +250,14 @@ class Engine(Decider):
             raise
         self._finish(run, Ended(Trigger.SUCCEED, Reason.COMPLETED, self._now()))
 
-    def _begin(self, name: str) -> Run:
+    def _begin(self, name: str, request: Request) -> Run:
         """Queue and start in one transaction, so that no scheduler starts it in between."""
         arming = self._in_process()
         for _ in range(MAX_TRIES):
             first = self.journal.state(name)
-            asked = self.decide(first, Request())
+            asked = self.decide(first, request)
             if asked.refusal is not None:
-                self.request(name)  # journals the refusal as any other
+                self._request(name, request)  # journals the refusal as any other
                 raise RunRefused(name, asked.refusal)
             queued = evolve(first, asked.drafts[-1])
             started = self.decide(queued, Start(queued.last_number, arming))
@@ -275,6 +311,7 @@ class Engine(Decider):
     def _get(self, job: str, number: int) -> Run:
         found = self.journal.run(job, number)
         if found is None:
+            refuse_pruned(self.journal, job, number)
             last = self.journal.state(job).last_number
             near = get_close_matches(job, self.journal.job_names(), n=1) if not last else [job]
             raise UnknownRun(f"{job}/{number}", f"{near[0]}/{last or number}" if near else None)
@@ -295,6 +332,19 @@ class Engine(Decider):
     def _do(self, job: str, *commands: Command) -> Decision:
         """Decide the commands one after the other and append what they give in one transaction."""
         return self.do_all([(job, commands)])[0]
+
+
+def checked_env(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The variables as a job could have them. Raises `BadValue`."""
+    pairs = Job("x", env=env).env
+    refuse_secrets(name for name, _ in pairs)
+    return pairs
+
+
+def refuse_secrets(names: Iterable[str]) -> None:
+    """Raise `BadValue` where one of them looks like a secret."""
+    for name in secret_names(names):
+        raise BadValue(refusal(name))
 
 
 def _error_text(error: BaseException) -> str:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fsm.client.admission import waits_for
+from fsm.client.draining import draining
 from fsm.client.reigns import Reign, outage_at, reigns
 from fsm.client.story import Answer, Changed, Denied, Life, Pending, Ran, Step, Story, Window
-from fsm.engine.due import next_due, ticking
-from fsm.errors import UnknownRun
+from fsm.engine.due import come_until, coming, due_at, next_due, next_tick, ticking
+from fsm.engine.standing import Standing, standing
+from fsm.errors import PrunedRun, UnknownRun
 from fsm.instants import DAY, SECOND, Duration, Instant, Moment
 from fsm.model.entries import (
     Ended,
@@ -25,10 +28,9 @@ from fsm.model.entries import (
     Released,
     Started,
 )
-from fsm.model.run import run_id
+from fsm.model.run import Run, run_id
 from fsm.model.states import Cause, RefusalReason
 from fsm.model.stream import JobState
-from fsm.planning.overlap import blocked
 from fsm.ports import Journal
 
 MOST_READ = 100_000
@@ -48,6 +50,9 @@ def explain(journal: Journal, job: str, now: Moment, *, served: bool, window: Wi
     lives = _Lives(journal, job)
     chosen, earlier = _choose(_answers(journal, job), window, state, now.utc)
     if window.number is not None and not chosen:
+        begin = journal.span(job, 0).begin
+        if begin is not None and window.number <= begin.last_number:  # how it began is pruned
+            raise PrunedRun(run_id(job, window.number), run_id(job, begin.last_number + 1))
         raise UnknownRun(run_id(job, window.number))
     since = min((_first(entry) for entry in chosen), default=now.utc)
     if state.accounted_to is not None:
@@ -60,13 +65,14 @@ def explain(journal: Journal, job: str, now: Moment, *, served: bool, window: Wi
         now.utc,
         answers,
         earlier,
-        _pending(state, now.utc, known, served=served),
+        _pending(state, now, known, served=served, ending=served and draining(journal, now) is not None),
         _next(state, now.utc),
         known[-1] if served and known else None,
         lives.of(state.slot) if state.slot is not None else None,
         lives.of(queued.number) if queued is not None else None,
         window.at,
         _around(state, window.at),
+        waits_for(journal, queued) if queued is not None and state.slot is None else None,
         None if answers or window.at is None else _begin(journal, job),
     )
 
@@ -94,6 +100,8 @@ def _first(entry: Entry) -> Instant:
         return body.first
     if isinstance(body, Queued) and body.scheduled_for is not None:
         return body.scheduled_for
+    if isinstance(body, Queued) and body.origin is not None:
+        return body.origin.at
     return entry.at
 
 
@@ -106,8 +114,8 @@ def _choose(entries: Iterable[Entry], window: Window, state: JobState, now: Inst
     if window.number is not None:
         return [e for e in entries if isinstance(e.body, Queued) and e.run == window.number][:1], False
     if window.at is not None:
-        due = next_due(state)  # the first time without an answer
-        answered = window.at <= now and (due is None or window.at < due)
+        due = next_tick(state)  # the first time without an answer
+        answered = window.at <= now and (due is None or window.at < due.tick)
         return (_at(entries, window.at) if answered else []), False  # else it is pending, or still to come
     since = now - DAY if window.since is None else window.since
     chosen: list[Entry] = []
@@ -140,17 +148,18 @@ class _Lives:
         if number not in self._known:
             run = self._journal.run(self._job, number)
             entries = self._journal.entries(job=self._job, run=number, limit=MOST_OF_A_LIFE)
-            self._known[number] = None if run is None else Life(run, tuple(_steps(entries)))
+            self._known[number] = None if run is None else Life(run, tuple(_steps(entries, run)))
         return self._known[number]
 
 
-def _steps(entries: Iterable[Entry]) -> Iterable[Step]:
+def _steps(entries: Iterable[Entry], run: Run) -> Iterable[Step]:
+    imported = run.cause is Cause.IMPORTED  # then what happened lies before its entries
     for entry in entries:
         body = entry.body
         if isinstance(body, Queued):
-            yield Step("queued", entry.at, entry.at, entry.id)
+            yield Step("queued", run.queued_at if imported else entry.at, entry.at, entry.id)
         elif isinstance(body, Started):
-            yield Step("started", entry.at, entry.at, entry.id)
+            yield Step("started", (imported and run.started_at) or entry.at, entry.at, entry.id)
         elif isinstance(body, Ended):
             yield Step("ended", body.ended_at, entry.at, entry.id)
         elif isinstance(body, Released):
@@ -163,7 +172,7 @@ def _told(entry: Entry, lives: _Lives, known: list[Reign], *, served: bool) -> A
         assert entry.run is not None  # a transition is always about a run
         life = lives.of(entry.run)
         assert life is not None  # its first entry is here, so the journal has it
-        return Ran(entry.id, entry.at, body.cause, body.scheduled_for, life)
+        return Ran(entry.id, _first(entry) if body.origin else entry.at, body.cause, body.scheduled_for, life)
     if isinstance(body, Refused):
         blocker = lives.of(body.blocked_by.number) if body.blocked_by is not None else None
         missed = body.reason is RefusalReason.MISSED
@@ -176,37 +185,41 @@ def _told(entry: Entry, lives: _Lives, known: list[Reign], *, served: bool) -> A
     return Changed(entry.id, entry.at, entry.actor, words[type(body)])
 
 
-def _pending(state: JobState, now: Instant, known: list[Reign], *, served: bool) -> Pending | None:
+def _pending(state: JobState, now: Moment, known: list[Reign], *, served: bool, ending: bool) -> Pending | None:
     table = ticking(state)
     if table is None or state.accounted_to is None:
         return None
-    span = table.span(state.accounted_to, now, state.anchor)
+    span = table.span(state.accounted_to, come_until(state, now.utc), state.anchor)
     if span is None:
         return None
     if not served:
         return Pending(span.count, span.first, span.last, outage=outage_at(known, span.last, served=False))
-    return Pending(span.count, span.first, span.last, same_as=_deferred(state), young=now - span.first < UNDER_WAY)
+    return Pending(
+        span.count,
+        span.first,
+        span.last,
+        same_as=_deferred(state, now, ending=ending),
+        young=now.utc - due_at(state, span.first) < UNDER_WAY,
+    )
 
 
-def _deferred(state: JobState) -> RefusalReason | None:
+def _deferred(state: JobState, now: Moment, *, ending: bool) -> RefusalReason | None:
     """The refusal that the scheduler keeps back because the last one says the same."""
     last = state.refusal
     if last is None or last.cause is Cause.MANUAL:
         return None
-    if state.paused:
-        return last.reason if last.reason is RefusalReason.PAUSED else None
-    in_the_way = blocked(state)
-    if in_the_way is None or last.blocked_by is None:
-        return None
-    reason, run = in_the_way
-    return reason if (reason, run.number) == (last.reason, last.blocked_by.number) else None
+    found = standing(state, now) or (Standing(RefusalReason.DRAINING, None) if ending else None)
+    by = None if last.blocked_by is None else last.blocked_by.number
+    return last.reason if found is not None and (found.reason, found.number) == (last.reason, by) else None
 
 
 def _next(state: JobState, now: Instant) -> Instant | None:
     """The first due time that is still to come."""
-    table = ticking(state)
     due = next_due(state)
-    return due if due is None or due > now or table is None else table.next_after(now, state.anchor)
+    if due is None or due > now:
+        return due
+    found = coming(state, now)
+    return None if found is None else found.at
 
 
 def _around(state: JobState, at: Instant | None) -> tuple[Instant | None, Instant | None]:

@@ -7,7 +7,14 @@ from collections.abc import Iterable
 from attrs import frozen
 
 from fsm.instants import Instant
-from fsm.model.entries import Entry, SchedulerAlive, SchedulerDown, SchedulerSettings, SchedulerUp
+from fsm.model.entries import (
+    Entry,
+    SchedulerAlive,
+    SchedulerDown,
+    SchedulerDraining,
+    SchedulerSettings,
+    SchedulerUp,
+)
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.ports import Journal
 
@@ -37,6 +44,14 @@ class Outage:
     after: Reign | None
 
 
+def last_sign(journal: Journal) -> Instant | None:
+    """When a scheduler last wrote that it came, was there, or went; None where there never was one."""
+    for entry in journal.entries(job=SCHEDULER_STREAM, newest_first=True, limit=MOST):
+        if isinstance(entry.body, SchedulerUp | SchedulerAlive | SchedulerDown):
+            return entry.at
+    return None
+
+
 def reigns(journal: Journal, since: Instant) -> list[Reign]:
     """The schedulers that were up at or after `since`, and the one before them, oldest first."""
     entries: list[Entry] = []
@@ -54,7 +69,7 @@ def fold(entries: Iterable[Entry]) -> list[Reign]:
         body = entry.body
         if isinstance(body, SchedulerUp):
             found.append(Reign(body.epoch, body.pid, entry.at, entry.id, entry.at, entry.id))
-        elif isinstance(body, SchedulerAlive | SchedulerDown | SchedulerSettings) and found:
+        elif isinstance(body, SchedulerAlive | SchedulerDown | SchedulerDraining | SchedulerSettings) and found:
             known = found[-1]
             if entry.epoch != known.epoch:
                 continue  # a client's setting, or a scheduler that was taken over: no sign of this one

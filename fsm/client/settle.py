@@ -14,27 +14,27 @@ from contextlib import suppress
 from attrs import frozen
 
 from fsm.client.engine import Engine
-from fsm.engine.wanted import still_wanted
+from fsm.client.stopfirst import Sleep, append_found, take_verdict
 from fsm.errors import IllegalTransition, UnknownRun
 from fsm.instants import SECOND, Duration
-from fsm.model.commands import Command, Judge, QueueTimeout, Release
+from fsm.model.commands import Command, QueueTimeout
 from fsm.model.facts import Execution, Finding, Searched
 from fsm.model.run import Arming, Run
-from fsm.model.states import Actor, Evidence, Reason, State, Trigger
+from fsm.model.states import Actor, Reason, State
 from fsm.planning.reconciliation import gone, reconcile
 from fsm.ports import Clock, Journal, Launcher
 
 LOOK_EVERY_S = 0.05
 """How often a supervisor that is being ended is looked at: there is no event that a client could wait for."""
 
+TURN_WITHIN = Duration(5 * SECOND)
+"""How long the supervisor of an overdue run may take until it has a turn."""
+
 SEARCH_WITHIN = Duration(15 * SECOND)
 """How long a search for survivors may take. It ends after two rounds that find nothing, some milliseconds as a rule."""
 
 KILL_AFTER = Duration(5 * SECOND)
 """How long after its grace a supervisor that was told to stop is taken to be mute, and killed."""
-
-Pause = Callable[[float], None]
-"""Waits for so many seconds; `time.sleep`, or what a test has instead."""
 
 
 @frozen(slots=True)
@@ -61,7 +61,7 @@ class Settler:
         launcher: Launcher,
         clock: Clock,
         *,
-        pause: Pause,
+        pause: Sleep,
         poke: Callable[[], object] | None = None,
     ) -> None:
         self._journal, self._launcher, self._clock = journal, launcher, clock
@@ -90,14 +90,8 @@ class Settler:
     def take_verdict(self, job: str) -> None:
         """Append the verdict that the supervisor of the job's running run has given already, if it has."""
         run = self._journal.state(job).holder
-        if run is None or run.arming is None:
-            return
-        examination = self._launcher.examine(Execution(job, run.number, run.arming))
-        try:
-            found = reconcile(run, run.arming, examination.finding, self._clock.now())
-            self._append(job, tuple(command for command in found.commands if isinstance(command, Judge)))
-        finally:
-            examination.close()
+        if run is not None:
+            take_verdict(self._journal, self._clock, self._poke, self._launcher, run)
 
     def _search(self, run: Run, arming: Arming, finding: Finding) -> Look:
         self._launcher.search(Execution(run.job, run.number, arming))
@@ -119,14 +113,7 @@ class Settler:
         return None
 
     def _append(self, job: str, commands: tuple[Command, ...]) -> None:
-        for command in commands:
-            if not still_wanted(self._journal.state(job), command):
-                continue
-            engine = Engine(self._journal, clock=self._clock, poke=self._poke, actor=_actor(command))
-            try:
-                engine.do_all([(job, [command])])
-            except (IllegalTransition, UnknownRun):
-                continue  # somebody else has written it since it was looked at
+        append_found(self._journal, self._clock, self._poke, job, commands)
 
     def see_off(self, run: Run, grace: Duration, *, served: Callable[[], bool]) -> Look:
         """Wait until nothing of an ended run is alive and its slot is free.
@@ -154,6 +141,19 @@ class Settler:
                 return found
             self._pause(LOOK_EVERY_S)
 
+    def _turns(self, run: Run) -> bool:
+        """Whether the supervisor of an overdue run ends it in the next moments: it may have had no turn, for the
+        machine was suspended."""
+        until = self._clock.now().boot + TURN_WITHIN
+        while self._clock.now().boot < until:
+            self._pause(LOOK_EVERY_S)
+            if not self.look(run.job).alive:
+                return True
+            held = self._journal.state(run.job).run(run.number)
+            if held is None or held.state.terminal:
+                return True
+        return False
+
     def tend(self, run: Run) -> None:
         """What a scheduler would do for an open run that nobody tends: end it by its deadline, take its verdict."""
         now = self._clock.now()
@@ -162,18 +162,14 @@ class Settler:
                 self._append(run.job, (QueueTimeout(run.number),))
             return
         look = self.look(run.job)
-        if look.alive and run.reap_by is not None and run.reap_by.passed(now):
+        if look.alive and run.reap_by is not None and run.reap_by.passed(now) and not self._turns(run):
             reaper = Engine(
-                self._journal, clock=self._clock, stopper=self._launcher, poke=self._poke, actor=Actor.REAPER
+                self._journal,
+                clock=self._clock,
+                stopper=self._launcher,
+                poke=self._poke,
+                actor=Actor.REAPER,
+                pause=self._pause,
             )
             with suppress(IllegalTransition, UnknownRun):  # judged by that look, or by somebody else since
                 reaper.cancel(run, reason=Reason.OVERDUE)
-
-
-def _actor(command: Command) -> Actor:
-    """On whose word, as a scheduler would say it."""
-    if isinstance(command, Judge):
-        return Actor.RECOVERY if command.verdict.trigger is Trigger.LOSE else Actor.SUPERVISOR
-    if isinstance(command, Release):
-        return Actor.SUPERVISOR if command.evidence is Evidence.REPORT else Actor.RECOVERY
-    return Actor.REAPER

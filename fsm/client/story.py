@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
+from fsm.client.admission import Waits
 from fsm.client.reigns import Outage, Reign
 from fsm.instants import Instant
 from fsm.model.entries import Refused
@@ -118,6 +119,7 @@ class Story:
     waiting: Life | None  # the run that is queued
     at: Instant | None = None
     around: tuple[Instant | None, Instant | None] = field(default=(None, None))  # due times about `at`
+    waits: Waits | None = None  # for what the run that is queued waits, where its job's slot is free
     begins: Step | None = None  # the first entry of the stream, where nothing in it is as old as `at`
 
     @property

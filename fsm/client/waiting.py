@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from fsm.client.settle import Pause
+from fsm.client.stopfirst import Sleep
 from fsm.errors import UnknownRun
 from fsm.model.entries import Entry
 from fsm.model.run import Run, run_id
@@ -21,7 +21,7 @@ AT_ONCE = 1_000
 """Entries that are read before the first of them is handed on."""
 
 
-def wait_for_end(journal: Journal, job: str, number: int, *, pause: Pause, tend: Callable[[Run], object]) -> Run:
+def wait_for_end(journal: Journal, job: str, number: int, *, pause: Sleep, tend: Callable[[Run], object]) -> Run:
     """The run once it has ended. `tend` is called with the open run before each pause.
 
     Its own deadlines bound the wait: whoever tends it (a scheduler, or `Settler.tend`) ends it by then. Raises
@@ -43,7 +43,7 @@ def wait_for_end(journal: Journal, job: str, number: int, *, pause: Pause, tend:
 
 
 def follow(
-    journal: Journal, after_id: int, *, job: str | None = None, run: int | None = None, pause: Pause
+    journal: Journal, after_id: int, *, job: str | None = None, run: int | None = None, pause: Sleep
 ) -> Iterator[Entry]:
     """Entries after `after_id` in commit order, and those to come, for as long as they are wanted."""
     cursor = after_id

@@ -35,7 +35,8 @@ _HEX = frozenset("0123456789abcdef")
 
 
 @lru_cache(maxsize=4096)  # a name is in every entry of its stream
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """As a JSON text."""
     return orjson.dumps(text).decode()
 
 
@@ -47,7 +48,7 @@ def seal(draft: Draft, source: State | None, seq: int, node: str, epoch: int | N
     """
     try:
         body = orjson.dumps(body_to_dict(draft.body, source), option=orjson.OPT_SORT_KEYS).decode()
-        job = _quoted(draft.job)
+        job = quoted(draft.job)
         head = "".join(
             (
                 '{"actor":"',
@@ -63,7 +64,7 @@ def seal(draft: Draft, source: State | None, seq: int, node: str, epoch: int | N
                 ',"kind":"',
                 KIND_OF[type(draft.body)],
                 '","node":',
-                _quoted(node),
+                quoted(node),
                 ',"prev_hash":"',
                 prev_hash,
                 '","run":',
@@ -109,6 +110,37 @@ def entry_to_line(entry: Entry) -> bytes:
             "hash": entry.hash,
         }
     )
+
+
+def row_to_line(row: tuple[Any, ...]) -> bytes:
+    """The same from a store's columns, as `entry_from_row` takes them. The body is the text that was hashed, whatever
+    this version would write in its place."""
+    ident, job, seq, at, actor, node, epoch, kind, run, text, prev_hash, digest = row
+    return orjson.dumps(
+        {
+            "id": ident,
+            "job": job,
+            "seq": seq,
+            "at": write_instant(at),
+            "actor": actor,
+            "node": node,
+            "epoch": epoch,
+            "kind": kind,
+            "run": None if run is None else run_id(job, run),
+            "body": orjson.Fragment(text),
+            "prev_hash": prev_hash,
+            "hash": digest,
+        }
+    )
+
+
+def row_to_dict(row: tuple[Any, ...]) -> dict[str, Any]:
+    """The same as an object of plain JSON values. Raises `BadValue` where the body is no JSON."""
+    try:
+        data: dict[str, Any] = orjson.loads(row_to_line(row))
+    except (orjson.JSONDecodeError, TypeError, ValueError, OverflowError) as error:
+        raise BadValue(f"it cannot be written out: {error}") from None
+    return data
 
 
 def entry_to_dict(entry: Entry) -> dict[str, Any]:

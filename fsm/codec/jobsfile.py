@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 
 from attrs import Attribute, field, frozen
 
 from fsm.codec.jobkeys import make_job, read_job, structure
 from fsm.codec.jobs import KEYS, unknown_key
-from fsm.codec.mistakes import Mistakes, Path, one_line, shown
+from fsm.codec.mistakes import Mistakes, Path, dotted, one_line, shown
 from fsm.errors import BadJobs, BadValue
-from fsm.model.job import Job, check_name, fold_name
+from fsm.model.job import Job, check_group, check_name, fold_name
+from fsm.model.settings import MAX_GROUPS, MAX_RUNNING, Group
 
 __all__ = ["DEFAULT_KEYS", "JobsFile", "make_job", "read_jobs"]
 
-DEFAULT_KEYS = tuple(key for key in KEYS if key not in ("name", "schedule", "command", "shell", "enabled"))
+DEFAULT_KEYS = tuple(key for key in KEYS if key not in ("name", "schedule", "command", "shell", "agent", "enabled"))
 """What `[defaults]` may hold: all that does not say what a single job runs, when, and whether at all."""
 
-_FILE_KEYS = ("scheduler", "defaults", "jobs")
+_FILE_KEYS = ("scheduler", "groups", "defaults", "jobs")
 _SYNTAX = re.compile(r"(.*) \((?:at line (\d+), column (\d+)|at end of document)\)", re.DOTALL)
-_MAX_RUNNING = 100_000  # more processes than a machine has room for, and far below what a journal's integers hold
 
 
 def _running(_: object, attribute: Attribute[int | None], value: int | None) -> None:
-    if value is not None and (type(value) is not int or not 1 <= value <= _MAX_RUNNING):
-        raise BadValue(f"{shown(value)} is not a number of runs (say 8; from 1 to {_MAX_RUNNING})")
+    if value is not None and (type(value) is not int or not 1 <= value <= MAX_RUNNING):
+        raise BadValue(f"{shown(value)} is not a number of runs (say 8; from 1 to {MAX_RUNNING})")
 
 
 @frozen(slots=True)
@@ -37,11 +38,19 @@ class SchedulerTable:
 
 
 @frozen(slots=True)
+class GroupTable:
+    """`[groups.NAME]`. `max_running`: runs at once of the jobs with this `group`."""
+
+    max_running: int | None = field(default=None, validator=_running)
+
+
+@frozen(slots=True)
 class JobsFile:
-    """A jobs file: its jobs in their order, defaults filled in; `max_running` as in `SchedulerTable`."""
+    """A jobs file: its jobs in their order, defaults filled in; `max_running` as in `SchedulerTable`; its groups."""
 
     jobs: tuple[Job, ...]
     max_running: int | None = None
+    groups: tuple[Group, ...] = ()
 
 
 def read_jobs(text: str | bytes) -> JobsFile:
@@ -52,10 +61,12 @@ def read_jobs(text: str | bytes) -> JobsFile:
         if key not in _FILE_KEYS:
             mistakes.add((key,), unknown_key(key, _FILE_KEYS))
     scheduler = structure(SchedulerTable, _table(document, ("scheduler",), mistakes), ("scheduler",), mistakes, True)
+    groups = _read_groups(_table(document, ("groups",), mistakes), mistakes)
     defaults = _read_defaults(_table(document, ("defaults",), mistakes), mistakes)
     jobs = _read_all(_table(document, ("jobs",), mistakes), defaults, mistakes)
+    _need_groups(document, jobs, mistakes)
     mistakes.refuse(document)
-    return JobsFile(tuple(jobs), scheduler.max_running if scheduler else None)
+    return JobsFile(tuple(jobs), scheduler.max_running if scheduler else None, groups)
 
 
 def _parse(text: str | bytes) -> dict[str, object]:
@@ -86,9 +97,49 @@ def _table(within: Mapping[str, object], path: Path, mistakes: Mistakes) -> Mapp
     value = within.get(path[-1], {})
     if isinstance(value, dict):
         return value
-    head = {"jobs": "[jobs.NAME]"}.get(path[-1], f"[{'.'.join(path)}]")
+    head = {"jobs": "[jobs.NAME]", "groups": "[groups.NAME]"}.get(path[-1], f"[{'.'.join(path)}]")
     mistakes.add(path, f"{shown(value)} is not a table (write {head}, and its keys below)")
     return {}
+
+
+def _read_groups(tables: Mapping[str, object], mistakes: Mistakes) -> tuple[Group, ...]:
+    groups = []
+    if len(tables) > MAX_GROUPS:
+        mistakes.add(("groups",), f"{len(tables)} groups are more than there may be, {MAX_GROUPS}")
+        return ()
+    for name in tables:
+        path = ("groups", name)
+        try:
+            check_group(name)
+        except BadValue as error:
+            mistakes.add(path, str(error))
+        before = len(mistakes.found)
+        table = structure(GroupTable, _table(tables, path, mistakes), path, mistakes, True)
+        if table is not None and table.max_running is not None:
+            groups.append(Group(name, table.max_running))
+        elif len(mistakes.found) == before:
+            mistakes.add(path, "says not how many may run at once; add max_running = 2")
+    return tuple(groups)
+
+
+def _need_groups(document: Mapping[str, object], jobs: list[Job], mistakes: Mistakes) -> None:
+    """A group that a job names has to be one of this file: a mistyped one would bound nothing."""
+    tables = document.get("groups", {})
+    known = list(tables) if isinstance(tables, dict) else []
+    defaults = document.get("defaults", {})
+    common = defaults.get("group") if isinstance(defaults, dict) else None
+    if isinstance(common, str) and common not in known:
+        mistakes.add(("defaults", "group"), unknown_group(common, known))
+    for job in jobs:
+        if job.group is not None and job.group not in known and job.group != common:
+            mistakes.add(("jobs", job.name, "group"), unknown_group(job.group, known))
+
+
+def unknown_group(name: str, known: Iterable[str]) -> str:
+    """The sentence for a group that nobody has defined."""
+    nearest = get_close_matches(name, list(known), n=1)
+    hint = f'did you mean "{nearest[0]}"?' if nearest else f"add [groups.{dotted((name,))}] with max_running = 2"
+    return f'there is no group "{name}" ({hint})'
 
 
 def _read_defaults(table: Mapping[str, object], mistakes: Mistakes) -> dict[str, object]:

@@ -40,7 +40,7 @@ class Mistakes:
         if self.found:
             places = _places(document)
             ordered = sorted(self.found, key=lambda mistake: _place(mistake[0], places))
-            raise BadJobs(tuple(one_line(_dotted(path) + said) for path, said in ordered))
+            raise BadJobs(tuple(one_line((f"{dotted(path)}: " if path else "") + said) for path, said in ordered))
 
 
 def _places(document: Mapping[str, object], path: Path = (), places: dict[Path, int] | None = None) -> dict[Path, int]:
@@ -61,11 +61,9 @@ def _place(path: Path, places: Mapping[Path, int]) -> int:
     return places[path]
 
 
-def _dotted(path: Path) -> str:
-    """The key as one would write it, with a colon: ``jobs."my job".timeout: ``"""
-    if not path:
-        return ""
-    return ".".join(key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False) for key in path) + ": "
+def dotted(path: Path) -> str:
+    """The key as one would write it: ``jobs."my job".timeout``"""
+    return ".".join(key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False) for key in path)
 
 
 def one_line(text: str) -> str:

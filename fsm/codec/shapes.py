@@ -28,8 +28,9 @@ from fsm.codec.scalars import (
 )
 from fsm.errors import BadValue
 from fsm.instants import Deadline, Duration, Instant
-from fsm.model.entries import Checkpoint
+from fsm.model.entries import Checkpoint, Queued
 from fsm.model.job import Job
+from fsm.model.run import Run
 from fsm.model.stream import JobState
 
 _T = TypeVar("_T")
@@ -39,6 +40,7 @@ _Read = Callable[[Any, Any], Any]
 
 _CONVERTER = Converter(forbid_extra_keys=True, detailed_validation=False)
 _RENAMED: dict[tuple[type, str], str] = {(Deadline, "boot"): "boot_us"}  # a unit stands last in its name
+_OMITTED: frozenset[tuple[type, str]] = frozenset({(Queued, "forced"), (Run, "forced")})  # left out where it is false
 _RETYPED: dict[tuple[type, str], object] = {(Checkpoint, "state"): JobState}  # the model cannot import it
 
 
@@ -56,7 +58,7 @@ class Shape(Generic[_T]):
             write, read = _hooks(_RETYPED.get((cls, field.name), field.type))
             overrides[field.name] = override(
                 rename=_RENAMED.get((cls, field.name)),
-                omit_if_default=True if field.default is None else None,
+                omit_if_default=True if field.default is None or (cls, field.name) in _OMITTED else None,
                 unstruct_hook=write,
                 struct_hook=read,
             )
@@ -83,6 +85,21 @@ def shape(cls: type[_T]) -> Shape[_T]:
     if cls not in _SHAPES:
         _SHAPES[cls] = Shape(cls)
     return _SHAPES[cls]
+
+
+def json_type(cls: type, name: str, kind: Any) -> Any:
+    """The type that an attribute has in JSON, where the class does not say it all."""
+    return _RETYPED.get((cls, name), kind)
+
+
+def may_be_left_out(cls: type, name: str) -> bool:
+    """Whether an attribute that is not None by default is left out all the same where it has its default."""
+    return (cls, name) in _OMITTED
+
+
+def json_name(cls: type, name: str) -> str:
+    """How an attribute is called in JSON."""
+    return _RENAMED.get((cls, name), name)
 
 
 def _is_optional(kind: Any) -> bool:

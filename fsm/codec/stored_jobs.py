@@ -1,4 +1,4 @@
-"""Definitions as a journal's projection keeps them: JSON that is read without being checked again.
+"""Definitions, and the evidence of agents, as a journal's projection keeps them: JSON that is read without checks.
 
 A list of a thousand jobs is read whenever somebody asks for one; checking each value anew takes four times as long
 as everything else about it. What stands in the projection was checked when its entry was appended, and the
@@ -12,17 +12,22 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
+from attrs import fields
 
 from fsm.codec.jobs import KEYS, job_from_dict, job_to_dict
 from fsm.instants import parse_duration
-from fsm.model.job import CatchUp, Job, Overlap
+from fsm.model.agent import Agent, AgentEvidence
+from fsm.model.job import CatchUp, Job, Keep, Leftovers, Overlap
+from fsm.model.policies import read_breaker, read_retry
 from fsm.model.sizes import parse_size
+from fsm.model.states import ErrorClass
 
 _duration = lru_cache(maxsize=512)(parse_duration)  # most jobs share a handful of lengths
 _size = lru_cache(maxsize=512)(parse_size)
 
 _FROM_DATA: dict[str, Callable[[Any], object]] = {
     "command": tuple,
+    "agent": lambda table: Agent(**table),
     "timeout": _duration,
     "start_within": _duration,
     "grace": _duration,
@@ -31,6 +36,13 @@ _FROM_DATA: dict[str, Callable[[Any], object]] = {
     "output_limit": _size,
     "overlap": {str(word): word for word in Overlap}.__getitem__,
     "catch_up": {str(word): word for word in CatchUp}.__getitem__,
+    "idle_timeout": _duration,
+    "leftovers": {str(word): word for word in Leftovers}.__getitem__,
+    "jitter": _duration,
+    "keep": lambda keep: Keep(keep["runs"], keep["for"]),
+    "expect_success_within": _duration,
+    "retry": read_retry,
+    "breaker": read_breaker,
 }
 _DEFAULTS = Job("x")
 # a frozen class refuses assignment; the descriptors of its slots do not
@@ -57,3 +69,28 @@ def job_from_text(text: str) -> Job:
         known += 1
         assign(job, value if convert is None else convert(value))
     return job if known == len(data) else job_from_dict(data)
+
+
+_CLASSES: dict[str | None, ErrorClass | None] = {None: None, **{str(word): word for word in ErrorClass}}
+
+
+def evidence_to_text(evidence: AgentEvidence | None) -> str | None:
+    """An agent's evidence as JSON; what is None is left out."""
+    if evidence is None:
+        return None
+    data = {name: getattr(evidence, name) for name in _EVIDENCE}
+    return orjson.dumps({name: part for name, part in data.items() if part is not None}).decode()
+
+
+def evidence_from_text(text: str | None) -> AgentEvidence | None:
+    """What `evidence_to_text` wrote."""
+    if text is None:
+        return None
+    data: dict[str, Any] = orjson.loads(text)
+    denied = data.get("denied")
+    data["denied"] = None if denied is None else tuple(denied)
+    data["error_class"] = _CLASSES[data.get("error_class")]
+    return AgentEvidence(**data)
+
+
+_EVIDENCE = tuple(field.name for field in fields(AgentEvidence))

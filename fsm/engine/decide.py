@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fsm.engine.evolve import same_ticks
+from fsm.engine.standing import Standing, standing_of_request
 from fsm.engine.ticks import answer_ticks, settle_ticks
 from fsm.errors import IllegalTransition, UnknownJob, UnknownRun
-from fsm.instants import Instant, Moment
+from fsm.instants import Instant, Moment, format_instant
 from fsm.lifecycle.machine import fire
 from fsm.model.commands import (
     NOTHING,
@@ -32,6 +34,7 @@ from fsm.model.commands import (
     StopFirst,
     TakeNumbers,
     Ticks,
+    TryAgain,
 )
 from fsm.model.entries import (
     Body,
@@ -46,15 +49,17 @@ from fsm.model.entries import (
     Refused,
     Released,
     Started,
+    Variable,
 )
 from fsm.model.facts import Execution
 from fsm.model.job import Job
 from fsm.model.run import Run, run_id
-from fsm.model.states import Actor, Cause, Reason, State, Trigger
+from fsm.model.states import Actor, Cause, Reason, RefusalReason, State, Trigger
 from fsm.model.stream import JobState
 from fsm.planning.deadlines import reap_by, run_by, start_by
-from fsm.planning.overlap import blocked, blocker
+from fsm.planning.overlap import overflow
 from fsm.planning.refusals import same_refusal
+from fsm.planning.restraint import held_back, retry_due
 
 TIMEOUT_TEXT = "cron: job execution timed out"
 """The error text of every timeout; gateways match on it."""
@@ -95,8 +100,8 @@ class _Asked:
             raise UnknownRun(run_id(self.state.job, number))
         return run
 
-    def ticks(self) -> tuple[Draft, ...]:
-        return settle_ticks(self.state, self.now, self.actor)
+    def ticks(self, *, ending: bool = False) -> tuple[Draft, ...]:
+        return settle_ticks(self.state, self.now, self.actor, ending=ending)
 
 
 def _put(asked: _Asked, command: Put) -> Decision:
@@ -105,7 +110,11 @@ def _put(asked: _Asked, command: Put) -> Decision:
         return NOTHING
     anchor = state.anchor if state.anchor is not None else asked.now.utc
     body = JobPut(job, state.version + 1, command.source, anchor)
-    return Decision((*asked.ticks(), asked.draft(body)))
+    # Where the due times stay, ticks that have no answer yet get theirs from the scheduler, by the new definition.
+    kept = state.definition is not None and same_ticks(state.definition, job)
+    settled = () if kept else asked.ticks(ending=True)
+    pushed = [asked.draft(_ended(asked, run, Reason.QUEUE_OVERFLOW), run.number) for run in overflow(state, job)]
+    return Decision((*settled, asked.draft(body), *pushed))
 
 
 def _pause(asked: _Asked, command: Pause) -> Decision:
@@ -129,7 +138,7 @@ def _remove(asked: _Asked, command: Remove) -> Decision:
         raise UnknownJob(asked.state.job)
     waiting = [run for run in asked.state.open_runs if run.state is State.QUEUED]
     reaped = tuple(asked.draft(_ended(asked, run, Reason.JOB_REMOVED), run.number) for run in waiting)
-    return Decision((*asked.ticks(), *reaped, asked.draft(JobRemoved())))
+    return Decision((*asked.ticks(ending=True), *reaped, asked.draft(JobRemoved())))
 
 
 def _ended(asked: _Asked, run: Run, reason: Reason) -> Ended:
@@ -146,19 +155,42 @@ def _take_numbers(asked: _Asked, command: TakeNumbers) -> Decision:
 def _request(asked: _Asked, command: Request) -> Decision:
     state, now = asked.state, asked.now
     job = asked.job
-    in_the_way = blocked(state)
-    if in_the_way is not None:
-        reason, run = in_the_way
-        refusal = Refused(reason, Cause.MANUAL, 1, now.utc, now.utc, blocker(run, now))
+    found = standing_of_request(state, job, now, force=command.force, at_once=command.at_once)
+    if found is None and command.draining:
+        found = Standing(RefusalReason.DRAINING, None)
+    if found is not None:
+        refusal = Refused(found.reason, Cause.MANUAL, 1, now.utc, now.utc, found.blocked_by)
         known = same_refusal(state, refusal, now.utc)
         return Decision(() if known else (asked.draft(refusal),), refusal=refusal)
     fire(None, Trigger.QUEUE)
-    body = Queued(Cause.MANUAL, state.version, start_by(job, now))
+    body = Queued(
+        Cause.MANUAL,
+        state.version,
+        start_by(job, now),
+        attempt=command.attempt,
+        retry_of=command.retry_of,
+        env=tuple(Variable(name, text) for name, text in command.env) or None,
+        forced=command.force,
+    )
+    return Decision((asked.draft(body, state.last_number + 1),))
+
+
+def _try_again(asked: _Asked, command: TryAgain) -> Decision:
+    state, now = asked.state, asked.now
+    pending = retry_due(state, now.utc)
+    if pending is None:
+        return NOTHING
+    fire(None, Trigger.QUEUE)
+    body = Queued(
+        Cause.RETRY, state.version, start_by(asked.job, now), pending.scheduled_for, pending.attempt, pending.of
+    )
     return Decision((asked.draft(body, state.last_number + 1),))
 
 
 def _ticks(asked: _Asked, command: Ticks) -> Decision:
-    return answer_ticks(asked.state, asked.now, asked.actor, command.deferred, flush=command.flush)
+    return answer_ticks(
+        asked.state, asked.now, asked.actor, command.deferred, flush=command.flush, draining=command.draining
+    )
 
 
 def _start(asked: _Asked, command: Start) -> Decision:
@@ -167,6 +199,10 @@ def _start(asked: _Asked, command: Start) -> Decision:
     if asked.state.slot is not None:
         held = run_id(asked.state.job, asked.state.slot)
         raise IllegalTransition(run.state, Trigger.START, None, f"the slot is held by {held}")
+    restraint = held_back(asked.state, run, asked.now.utc)
+    if restraint is not None:
+        until = format_instant(restraint.until)
+        raise IllegalTransition(run.state, Trigger.START, None, f"it is held back until {until} ({restraint.reason})")
     deadline = run_by(asked.job, asked.now)
     body = Started(command.arming, deadline, reap_by(asked.job, asked.now))
     go = Go(Execution(run.job, run.number, command.arming), deadline)
@@ -231,6 +267,7 @@ _ANSWERS: dict[type[object], Callable[[_Asked, Any], Decision]] = {
     Remove: _remove,
     TakeNumbers: _take_numbers,
     Request: _request,
+    TryAgain: _try_again,
     Ticks: _ticks,
     Start: _start,
     FailStart: _fail_start,

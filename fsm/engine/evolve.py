@@ -11,10 +11,12 @@ from typing import Any
 
 import attrs
 
+from fsm.engine.allowed import check_queued, check_start
 from fsm.errors import IllegalEntry
 from fsm.instants import Instant
 from fsm.lifecycle.machine import compiled
 from fsm.model.entries import (
+    IMPORTED_BOOT,
     Checkpoint,
     Draft,
     Ended,
@@ -29,14 +31,17 @@ from fsm.model.entries import (
     Released,
     SchedulerAlive,
     SchedulerDown,
+    SchedulerDraining,
     SchedulerSettings,
     SchedulerUp,
     Started,
 )
 from fsm.model.job import SCHEDULER_STREAM, Job
+from fsm.model.past import Past
 from fsm.model.run import Run
 from fsm.model.states import Cause, Reason, SlotState, State, Trigger
-from fsm.model.stream import JobState
+from fsm.model.stream import FOLD, JobState
+from fsm.planning.failures import after_end, kept_over_an_edit, without_retry
 
 Record = Draft | Entry
 _TICKS = frozenset({Cause.SCHEDULE, Cause.CATCH_UP})
@@ -70,6 +75,7 @@ def _put(state: JobState, record: Record, body: JobPut) -> JobState:
         anchor=body.anchor,
         accounted_to=state.accounted_to if kept else _forward(state.accounted_to, record.at),
         refusal=None,
+        past=kept_over_an_edit(state.past, body.job),
     )
 
 
@@ -104,7 +110,7 @@ def _resumed(state: JobState, record: Record, body: JobResumed) -> JobState:
 
 def _removed(state: JobState, record: Record, body: JobRemoved) -> JobState:
     _need_job(state)
-    return _next(state, definition=None, paused=False, refusal=None, anchor=None)
+    return _next(state, definition=None, paused=False, refusal=None, anchor=None, past=None)
 
 
 def _numbers_taken(state: JobState, record: Record, body: NumbersTaken) -> JobState:
@@ -120,6 +126,7 @@ def _queued(state: JobState, record: Record, body: Queued) -> JobState:
         raise _illegal(state, f"run {number} cannot follow run {state.last_number}", "number")
     if body.version != state.version:
         raise _illegal(state, f"version {body.version} is not the job's, {state.version}", "version")
+    check_queued(state, record.at, body)
     accounted_to, refusal = state.accounted_to, state.refusal
     if body.cause in _TICKS:
         _check_tick(state, body.scheduled_for)
@@ -131,10 +138,11 @@ def _queued(state: JobState, record: Record, body: Queued) -> JobState:
         body.cause,
         body.version,
         body.attempt,
-        record.at,
+        record.at if body.origin is None else body.origin.at,
         body.start_by,
         body.scheduled_for,
         body.retry_of,
+        forced=body.forced,
     )
     return JobState(
         state.job,
@@ -150,6 +158,7 @@ def _queued(state: JobState, record: Record, body: Queued) -> JobState:
         state.slot,
         refusal,
         state.refused_at,
+        state.past if state.past is None or body.origin is not None else without_retry(state.past),
     )
 
 
@@ -175,7 +184,7 @@ def _move(state: JobState, run: Run, trigger: Trigger, reason: Reason | None) ->
     return target
 
 
-def _with(state: JobState, run: Run, slot: int | None) -> JobState:
+def _with(state: JobState, run: Run, slot: int | None, past: Past | None) -> JobState:
     """The fold with `run` in its new shape: kept while it is open or holds the slot, dropped otherwise."""
     keep = slot == run.number or not run.state.terminal
     if len(state.runs) == 1:
@@ -196,6 +205,7 @@ def _with(state: JobState, run: Run, slot: int | None) -> JobState:
         slot,
         state.refusal,
         state.refused_at,
+        past,
     )
 
 
@@ -204,6 +214,10 @@ def _started(state: JobState, record: Record, body: Started) -> JobState:
     target = _move(state, run, Trigger.START, None)
     if state.slot is not None:
         raise _illegal(state, f"the slot is held by run {state.slot}", "overlap")
+    if (run.cause is Cause.IMPORTED) is not (body.arming.boot_id == IMPORTED_BOOT):
+        raise _illegal(state, f"its arming is of the boot {body.arming.boot_id!r}, its cause {run.cause}", "origin")
+    if state.past is not None:
+        check_start(state, record.at, run)
     started = Run(
         run.job,
         run.number,
@@ -222,14 +236,22 @@ def _started(state: JobState, record: Record, body: Started) -> JobState:
         body.reap_by,
         body.arming,
         slot=SlotState.HELD,
+        forced=run.forced,
     )
-    return _with(state, started, run.number)
+    return _with(state, started, run.number, state.past)
 
 
 def _ended(state: JobState, record: Record, body: Ended) -> JobState:
     if body.trigger in _NO_VERDICTS:
         raise _illegal(state, f"{body.trigger} is no verdict", "lifecycle")
-    return _with(state, ended(state, _the_run(state, record), body), state.slot)
+    run = _the_run(state, record)
+    after = ended(state, run, body)
+    past, job = state.past, state.definition
+    if run.cause is Cause.IMPORTED:
+        pass  # how it went elsewhere, some time ago, neither holds the job back here nor makes it well again
+    elif past is not None or after.state is not State.SUCCEEDED:  # else there is nothing to remember, nor to forget
+        past = after_end(past, run, after.state, body, record.at, job)
+    return _with(state, after, state.slot, past)
 
 
 def ended(state: JobState, run: Run, body: Ended) -> Run:
@@ -255,6 +277,8 @@ def ended(state: JobState, run: Run, body: Ended) -> Run:
         body.signal,
         body.error,
         run.slot,
+        run.forced,
+        body.agent,
     )
 
 
@@ -266,7 +290,7 @@ def _released(state: JobState, record: Record, body: Released) -> JobState:
         raise _illegal(state, f"run {run.number} is {run.state} and cannot be released", "verdict")
     if run.arming is None or run.arming.nonce != body.nonce:
         raise _illegal(state, f"run {run.number} was not started by arming {body.nonce}", "arming")
-    return _with(state, run, None)
+    return _with(state, run, None, state.past)
 
 
 def released(run: Run, body: Released) -> Run:
@@ -290,8 +314,16 @@ def _refused(state: JobState, record: Record, body: Refused) -> JobState:
 
 
 def _checkpoint(state: JobState, record: Record, body: Checkpoint) -> JobState:
-    if not 0 < body.count <= state.seq:
+    """Changes nothing but where the stream may begin from now on. A stream that was pruned begins with it."""
+    sealed = body.state
+    if not isinstance(sealed, JobState) or (sealed.job, sealed.seq) != (state.job, body.count) or body.count < 1:
+        raise _illegal(state, "its state is not that of the entries that it seals", "checkpoint")
+    if state.seq == 0 and isinstance(record, Entry) and record.seq == body.count + 1:
+        return _next(sealed)
+    if body.count != state.seq:
         raise _illegal(state, f"it seals {body.count} entries of {state.seq}", "checkpoint")
+    if body.fold == FOLD and sealed != state:
+        raise _illegal(state, "its state is not the fold of the entries that it seals", "checkpoint")
     return _next(state)
 
 
@@ -317,6 +349,7 @@ _FOLDS: dict[type[object], Callable[[JobState, Record, Any], JobState]] = {
     SchedulerAlive: _scheduler,
     SchedulerDown: _scheduler,
     SchedulerSettings: _scheduler,
+    SchedulerDraining: _scheduler,
 }
 
 

@@ -7,58 +7,55 @@ If the caller dies in between, the ticks have no answer yet and get one from the
 
 from __future__ import annotations
 
-from attrs import frozen
-
-from fsm.engine.due import ticking
+from fsm.engine.due import come_until, due_at, ticking
+from fsm.engine.standing import Standing, standing
 from fsm.instants import Instant, Moment
 from fsm.lifecycle.machine import fire
 from fsm.model.commands import NOTHING, Decision, Deferred
 from fsm.model.entries import Blocker, Draft, Queued, Refused
-from fsm.model.states import Actor, Cause, RefusalReason, Trigger
+from fsm.model.states import BLOCKED, Actor, Cause, RefusalReason, Trigger
 from fsm.model.stream import JobState
 from fsm.planning.deadlines import start_by
-from fsm.planning.misfire import cause_of
-from fsm.planning.overlap import blocked, blocker
+from fsm.planning.misfire import made_of
+from fsm.planning.overlap import blocker
 from fsm.planning.refusals import same_refusal
 from fsm.planning.schedule import Timetable
 
 
-@frozen(slots=True)
-class _Standing:
-    """Why ticks make no run now."""
-
-    reason: RefusalReason
-    blocked_by: Blocker | None
-
-    @property
-    def number(self) -> int | None:
-        return None if self.blocked_by is None else self.blocked_by.number
-
-
 def answer_ticks(
-    state: JobState, now: Moment, actor: Actor, deferred: Deferred | None, *, flush: bool = False
+    state: JobState,
+    now: Moment,
+    actor: Actor,
+    deferred: Deferred | None,
+    *,
+    flush: bool = False,
+    draining: bool = False,
 ) -> Decision:
     """Answer every tick up to now.
 
-    Returns drafts (refusals, and at most one `Queued`) and what is deferred from here on. With `flush`, what was
-    deferred is written and nothing else is answered: what comes next may change the answer.
+    Returns drafts (refusals, and the runs that are made) and what is deferred from here on. With `flush`, what was
+    deferred is written and nothing else is answered: what comes next may change the answer. While `draining`, what
+    nothing else is in the way of is refused all the same.
     """
     table = ticking(state)
     if table is None or state.accounted_to is None:
         return NOTHING
     writer = _Writer(state, table, now, actor, state.accounted_to)
-    standing = _standing(state, now)
+    found = standing(state, now) or (Standing(RefusalReason.DRAINING, None) if draining else None)
     if deferred is not None and (
-        flush or standing is None or (deferred.reason, deferred.blocker) != (standing.reason, standing.number)
+        flush or found is None or (deferred.reason, deferred.blocker) != (found.reason, found.number)
     ):
         writer.refuse(deferred.until, deferred.reason, _blocker_again(state, deferred, now))
     if flush:
         return Decision(tuple(writer.drafts))
-    return writer.fire() if standing is None else writer.stand(standing)
+    return writer.fire() if found is None else writer.stand(found)
 
 
-def settle_ticks(state: JobState, now: Moment, actor: Actor) -> tuple[Draft, ...]:
-    """Refusals for all ticks up to now that have no answer: what comes before a change of the job's definition.
+def settle_ticks(state: JobState, now: Moment, actor: Actor, *, ending: bool = False) -> tuple[Draft, ...]:
+    """Refusals for all ticks up to now that have no answer: what comes before a change of the job's ticks.
+
+    With `ending`, the present timetable ends here: so one whose scheduled time is past and whose jitter is not is
+    refused with the others, for it will not come any more.
 
     Used by whoever changes a job, which need not be the scheduler: none of them makes a run any more. They are
     refused by what stands in the way, or were missed.
@@ -67,30 +64,17 @@ def settle_ticks(state: JobState, now: Moment, actor: Actor) -> tuple[Draft, ...
     if table is None or state.accounted_to is None:
         return ()
     writer = _Writer(state, table, now, actor, state.accounted_to)
-    standing = _standing(state, now) or _Standing(RefusalReason.MISSED, None)
-    writer.refuse(now.utc, standing.reason, standing.blocked_by)
+    found = standing(state, now) or Standing(RefusalReason.MISSED, None)
+    writer.refuse(now.utc if ending else writer.come, found.reason, found.blocked_by)
     return tuple(writer.drafts)
 
 
-def _standing(state: JobState, now: Moment) -> _Standing | None:
-    if state.paused:
-        return _Standing(RefusalReason.PAUSED, None)
-    in_the_way = blocked(state)
-    if in_the_way is None:
-        return None
-    reason, run = in_the_way
-    return _Standing(reason, blocker(run, now))
-
-
 def _blocker_again(state: JobState, deferred: Deferred, now: Moment) -> Blocker | None:
-    """The run that was in the way, as it is now, or as the last refusal described it once it is over."""
-    if deferred.blocker is None:
-        return None
-    run = state.run(deferred.blocker)
-    if run is not None:
-        return blocker(run, now)
-    last = state.refusal
-    return last.blocked_by if last is not None else None
+    """The run that was in the way, as it is now, or as it was described then where it is over."""
+    run = None if deferred.blocker is None else state.run(deferred.blocker)
+    if run is None or deferred.reason not in BLOCKED:
+        return deferred.blocked_by
+    return blocker(run, now)
 
 
 class _Writer:
@@ -99,6 +83,7 @@ class _Writer:
     def __init__(self, state: JobState, table: Timetable, now: Moment, actor: Actor, after: Instant) -> None:
         self.state, self.table, self.now, self.actor = state, table, now, actor
         self.after = after
+        self.come = come_until(state, now.utc)
         self.drafts: list[Draft] = []
 
     def _draft(self, body: Queued | Refused, run: int | None = None) -> None:
@@ -113,28 +98,30 @@ class _Writer:
         self.after = span.last
 
     def fire(self) -> Decision:
-        """Nothing is in the way: the last tick makes a run unless it is too late for it; the others were missed."""
-        span = self.table.span(self.after, self.now.utc, self.state.anchor)
+        """Nothing is in the way: the newest ticks make runs, by the job's `catch_up`; those before them were missed."""
+        span = self.table.span(self.after, self.come, self.state.anchor)
         job = self.state.definition
         if span is None or job is None:
             return Decision(tuple(self.drafts))
-        cause = cause_of(job, span.last, self.now.utc)
-        missed_to = span.last if cause is None else Instant(span.last - 1)
-        self.refuse(missed_to, RefusalReason.MISSED, None)
-        if cause is not None:
+        made = made_of(job, self.table, self.state.anchor, self.after, span, self._but_for_jitter(span.last))
+        self.refuse(Instant(made[0][0] - 1) if made else span.last, RefusalReason.MISSED, None)
+        for number, (tick, cause) in enumerate(made, self.state.last_number + 1):
             fire(None, Trigger.QUEUE)
-            body = Queued(cause, self.state.version, start_by(job, self.now), span.last)
-            self._draft(body, self.state.last_number + 1)
+            self._draft(Queued(cause, self.state.version, start_by(job, self.now), tick), number)
         return Decision(tuple(self.drafts))
 
-    def stand(self, standing: _Standing) -> Decision:
+    def _but_for_jitter(self, tick: Instant) -> Instant:
+        """Now, as far as lateness goes: what is due later is not late for that."""
+        return Instant(self.now.utc - (due_at(self.state, tick) - tick))
+
+    def stand(self, found: Standing) -> Decision:
         """Something is in the way: write the refusal, or defer it behind one that says the same."""
-        span = self.table.span(self.after, self.now.utc, self.state.anchor)
+        span = self.table.span(self.after, self.come, self.state.anchor)
         if span is None:
             return Decision(tuple(self.drafts))
-        refusal = Refused(standing.reason, Cause.SCHEDULE, span.count, span.first, span.last, standing.blocked_by)
+        refusal = Refused(found.reason, Cause.SCHEDULE, span.count, span.first, span.last, found.blocked_by)
         wrote = bool(self.drafts)  # then the last refusal of the stream is not the last one any more
         if not wrote and same_refusal(self.state, refusal, self.now.utc):
-            return Decision((), (), refusal, Deferred(standing.reason, standing.number, span.last))
+            return Decision((), (), refusal, Deferred(found.reason, found.blocked_by, span.last))
         self._draft(refusal)
         return Decision(tuple(self.drafts), (), refusal, None)

@@ -6,15 +6,17 @@ is not an error. (A program that calls the engine itself gets `IllegalTransition
 
 from __future__ import annotations
 
-from fsm.model.commands import Command, FailStart, Judge, QueueTimeout, Release, Start, Stop, Ticks
+from fsm.instants import Instant
+from fsm.model.commands import Command, FailStart, Judge, QueueTimeout, Release, Start, Stop, Ticks, TryAgain
 from fsm.model.run import Run
 from fsm.model.states import State
 from fsm.model.stream import JobState
+from fsm.planning.restraint import held_back
 
 
-def still_wanted(state: JobState, command: Command) -> bool:
-    """False for a command that has been overtaken."""
-    if isinstance(command, Ticks):
+def still_wanted(state: JobState, command: Command, now: Instant) -> bool:
+    """False for a command that has been overtaken by `now`."""
+    if isinstance(command, Ticks | TryAgain):
         return state.definition is not None
     if not isinstance(command, Start | FailStart | Judge | Stop | QueueTimeout | Release):
         return True
@@ -22,7 +24,7 @@ def still_wanted(state: JobState, command: Command) -> bool:
     if run is None:
         return False
     if isinstance(command, Start):
-        return run.state is State.QUEUED and state.slot is None
+        return run.state is State.QUEUED and state.slot is None and held_back(state, run, now) is None
     if isinstance(command, QueueTimeout | FailStart):
         return run.state is State.QUEUED
     if isinstance(command, Release):

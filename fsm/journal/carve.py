@@ -21,7 +21,7 @@ Row = tuple[Any, ...]
 _TABLE_LEAF, _INDEX_LEAF, _INDEX_INTERIOR = 0x0D, 0x0A, 0x02
 _FILE_HEADER = 100  # before the first page's own header
 _STORED = 16  # columns of `entries`; trigger, source, target and reason (9 to 12) stand in the body, too
-_STORED_OF_JOBS = 15  # of `jobs`, whose key comes first
+_STORED_OF_JOBS = 16  # of `jobs`, whose key comes first
 _KEPT = (1, 2, 3, 4, 5, 6, 7, 8, 13, 14, 15)  # column 0 is the rowid
 _TYPES: tuple[Any, ...] = (str, int, int, str, str, int | None, str, int | None, str, str, str)
 

@@ -17,7 +17,7 @@ from fsm.journal.missing import require_not_lost
 from fsm.journal.pages import MAGIC
 from fsm.journal.reading import look
 from fsm.journal.sqlite import SqliteJournal
-from fsm.journal.sqlite_store import APPLICATION_ID, SCHEMA_VERSION
+from fsm.journal.sqlite_store import APPLICATION_ID, SCHEMA_VERSION, signature
 from fsm.journal.verify import Violation, verify_entries
 from fsm.journal.verify_store import verify_journal
 
@@ -56,6 +56,14 @@ def diagnose(path: str, has_run: Callable[[], bool]) -> Diagnosis:
     Costs a pass or two over the file. Others may append meanwhile. Raises `JournalBusy`.
     """
     path = os.path.abspath(path)
+    before = signature(path)
+    found = _diagnose(path, has_run)
+    if found.violations and signature(path) != before:
+        found = _diagnose(path, has_run)  # somebody wrote meanwhile: what was wrong may have been half a write
+    return found
+
+
+def _diagnose(path: str, has_run: Callable[[], bool]) -> Diagnosis:
     try:
         require_not_lost(path, has_run)
     except JournalUnusable as lost:

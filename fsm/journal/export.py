@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
 
-from fsm.codec.entries import entry_to_line
+from fsm.codec.entries import entry_to_line, row_to_line
 from fsm.ports import Journal
+
+
+@runtime_checkable
+class Raw(Protocol):
+    """A journal that can give its entries as they are stored, body and hash untouched by this version's reading."""
+
+    def rows(self, after_id: int = 0) -> Iterator[tuple[object, ...]]:
+        """As `fsm.codec.entries.entry_from_row` takes them, in commit order."""
+        ...
 
 
 def export_lines(
@@ -18,5 +28,7 @@ def export_lines(
     newest_first: bool = False,
 ) -> Iterator[bytes]:
     """One entry a line, without the newline, as `Journal.entries` gives them. Memory is bounded."""
+    if isinstance(journal, Raw) and job is None and limit is None and not newest_first:
+        return map(row_to_line, journal.rows(after_id))
     found = journal.entries(job=job, run=run, after_id=after_id, limit=limit, newest_first=newest_first)
     return map(entry_to_line, found)

@@ -19,8 +19,9 @@ from fsm.journal.aside import Aside
 from fsm.journal.carve import COLUMNS, Row
 from fsm.journal.reading import Reading
 from fsm.journal.transplant import Kept, sealed
-from fsm.journal.verify import Stream, fold
+from fsm.journal.verify import Stream, begins_pruned, fold
 from fsm.model.entries import Entry, SchedulerSettings, SchedulerUp
+from fsm.model.settings import Settings
 
 # On the disk, so that memory does not grow with the journal. Each row once: pages may hold one twice.
 _STAGE = f"CREATE TABLE found ({', '.join(COLUMNS)}, good, mark, PRIMARY KEY (job, seq, mark)) WITHOUT ROWID"
@@ -58,13 +59,13 @@ class Found:
 @define
 class Sorting:
     """What `good` has seen so far. `epoch` is the newest of the entries that are kept, `highest_epoch` that of all
-    that can be read; `max_running` is what was set last, if that can be read."""
+    that can be read; `settings` are those that were set last, if that can be read."""
 
     streams: dict[str, Found] = field(factory=dict)
     kept: int = 0
     epoch: int = 0
     highest_epoch: int = 0
-    max_running: int | None = None
+    settings: Settings | None = None
     new_ids_from: int | None = None
 
     @property
@@ -109,7 +110,7 @@ def _sort(row: Row, sorting: Sorting, aside: Aside) -> Iterator[Kept]:
     if entry is not None:
         sorting.highest_epoch = max(sorting.highest_epoch, entry.epoch or 0)
         if isinstance(entry.body, SchedulerUp | SchedulerSettings):
-            sorting.max_running = entry.body.max_running
+            sorting.settings = Settings(entry.body.max_running, entry.body.groups or ())
         why = _why_not(found, entry, sorting.epoch)
     after = found.kept.state
     if entry is None or why or before is None or after is None:
@@ -147,14 +148,16 @@ def _why_not(found: Found, entry: Entry, epoch: int) -> str:
         return f"entry {found.bad} before it is bad"
     if entry.seq <= kept.seq:
         return "another entry has this place"
-    if entry.seq > kept.seq + 1:
+    begins = kept.seq == 0 and begins_pruned(entry)
+    if entry.seq > kept.seq + 1 and not begins:
         return _missing(kept.seq + 1, entry.seq - 1)
-    if entry.prev_hash != kept.last_hash:
+    if entry.prev_hash != kept.last_hash and not begins:
         return "it follows another entry than the one before it"
     if entry.epoch is not None and entry.epoch < epoch:
         return f"it was appended under epoch {entry.epoch}, after epoch {epoch} had begun"
+    known = kept.seq, kept.last_hash
     for _, why in fold(kept, entry):
-        kept.state, kept.seq, kept.last_hash = before, entry.seq - 1, entry.prev_hash
+        kept.state, (kept.seq, kept.last_hash) = before, known
         return why
     return ""
 

@@ -13,6 +13,7 @@ import attrs
 from fsm.codec.entries import entry_from_row
 from fsm.engine.evolve import evolve, run_after
 from fsm.errors import BadValue, IllegalEntry, JournalUnusable, UnknownJob
+from fsm.instants import Instant
 from fsm.journal import sqlite_reads as reads
 from fsm.journal.sqlite_check import schema_damage
 from fsm.journal.sqlite_store import Store
@@ -21,7 +22,9 @@ from fsm.journal.statements import statements
 from fsm.journal.transplant import sealed
 from fsm.model.entries import Entry, Queued
 from fsm.model.job import SCHEDULER_STREAM
+from fsm.model.past import Past, Pending
 from fsm.model.run import Run
+from fsm.model.states import State
 from fsm.model.stream import JobState
 
 _SQL = statements("check")
@@ -59,7 +62,7 @@ def _newest(store: Store) -> Iterator[str]:
             found.append(f"{where} was changed: its hash is not that of its content")
         if entry.epoch is not None and entry.epoch > epoch:
             found.append(f"{where} was appended under epoch {entry.epoch}, and the projection knows none above {epoch}")
-        if above is not None and entry.id != above - 1:
+        if above is not None and entry.id != above - 1 and not _pruned_after(store, above - 1):
             found.append(f"an entry with id {above - 1} is missing")
         follower = after.get(entry.job)
         if follower is None and reads.head(store, entry.job) != (entry.seq, entry.hash):
@@ -68,6 +71,11 @@ def _newest(store: Store) -> Iterator[str]:
             found.append(f"entry {follower.seq} of {entry.job} does not follow entry {entry.seq}")
         after[entry.job], above = entry, entry.id
     return reversed(found)
+
+
+def _pruned_after(store: Store, ident: int) -> bool:
+    """Whether an entry of this id may have been pruned: a stream that was begins with a checkpoint that came later."""
+    return store.execute(_SQL["pruned_after"], (ident,)).get is not None
 
 
 def _ends(store: Store) -> Iterator[str]:
@@ -116,10 +124,25 @@ def _told(store: Store, run: Run) -> Run | None:
             if not isinstance(entry.body, Queued):
                 return None
             definition = reads.definition(store, run.job, entry.body.version)
-            fold = JobState(run.job, entry.seq - 1, definition, entry.body.version, last_number=run.number - 1)
+            fold = JobState(
+                run.job,
+                entry.seq - 1,
+                definition,
+                entry.body.version,
+                last_number=run.number - 1,
+                past=_planned(entry.body, entry.at),
+            )
         after = evolve(fold, entry)
         told, fold = run_after(fold, entry, after), after
     return told
+
+
+def _planned(body: Queued, at: Instant) -> Past | None:
+    """For a retry, the plan that it follows; what led to it lies further back than is read here."""
+    if body.retry_of is None:
+        return None
+    retry = Pending(body.retry_of, State.FAILED, body.attempt, at, at, body.scheduled_for)
+    return Past(0, body.retry_of, State.FAILED, at, retry=retry)
 
 
 def require_sound(path: str, sentences: list[str]) -> None:

@@ -9,16 +9,17 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fsm.codec.entries import GENESIS
-from fsm.engine.due import next_due
+from fsm.engine.due import wanted_at
 from fsm.engine.evolve import evolve, run_after
 from fsm.errors import BadValue, Conflict, UnknownJob
 from fsm.instants import Instant
-from fsm.journal.sealing import Sealed, next_epoch, seal_draft
-from fsm.model.entries import Entry, JobPut, SchedulerUp
+from fsm.journal.sealing import Sealed, next_epoch, no_mark, seal_draft, still_live
+from fsm.model.entries import Checkpoint, Entry, JobPut
 from fsm.model.job import Job
 from fsm.model.run import Run
 from fsm.model.stream import JobState
-from fsm.ports import Append, Appended, JobSummary, RunQuery
+from fsm.planning.retention import Mark, Span
+from fsm.ports import Append, Appended, JobSummary, Pruned, RunQuery
 
 
 class _Stream:
@@ -42,6 +43,9 @@ class _Stream:
 
     def note(self, entry: Entry, after: JobState, run: Run | None) -> None:
         """Keep the projection in step with one more entry."""
+        if self.state.seq == 0:  # a stream that was pruned begins with runs of which the end is to come
+            self.runs = {live.number: live for live in after.runs}
+            self.definitions = {} if after.definition is None else {after.version: after.definition}
         self.state = after
         if run is not None:
             self.runs[run.number] = run
@@ -51,7 +55,7 @@ class _Stream:
     def next_due(self) -> Instant | None:
         """Reckoned when it is asked for, and again only when the stream has moved: most folds are never asked."""
         if self._due_of is not self.state:
-            self._due, self._due_of = next_due(self.state), self.state
+            self._due, self._due_of = wanted_at(self.state), self.state
         return self._due
 
     def last_ended(self) -> Run | None:
@@ -64,7 +68,8 @@ class MemoryJournal:
     def __init__(self, *, node: str = "memory") -> None:
         self._node = node
         self._streams: dict[str, _Stream] = {}
-        self._entries: list[Entry] = []  # ids count from 1 without a gap: the entry of id n is at n - 1
+        self._entries: list[Entry] = []
+        self._last_id = 0  # ids count from 1 without a gap when they are given; pruned ones are gaps
         self._epoch = 0
 
     def append(self, batch: Sequence[Append], *, epoch: int | None = None) -> list[Appended]:
@@ -73,7 +78,7 @@ class MemoryJournal:
         tips: dict[str, tuple[JobState, str]] = {}
         sealed: list[Sealed] = []
         results: list[Appended] = []
-        ident = len(self._entries)
+        ident = self._last_id
         for append in batch:
             job = append.state.job
             state, last_hash = tips.get(job) or self._tip(job)
@@ -84,7 +89,7 @@ class MemoryJournal:
                 ident += 1
                 one = state, entry, _, _ = seal_draft(state, draft, ident, self._node, epoch, last_hash)
                 if isinstance(draft.body, JobPut):
-                    next_due(state)  # a schedule that cannot be read is refused now, not when it is asked for
+                    wanted_at(state)  # a schedule that cannot be read is refused now, not when it is asked for
                 last_hash = entry.hash
                 sealed.append(one)
             tips[job] = state, last_hash
@@ -106,6 +111,47 @@ class MemoryJournal:
         stream.last_hash = entry.hash
         stream.note(entry, after, run)
         self._entries.append(entry)
+        self._last_id = entry.id
+
+    def span(self, job: str, keep_runs: int) -> Span:
+        """See the port."""
+        stream = self._streams.get(job)
+        if stream is None:
+            return Span(job)
+        marks = tuple(_mark(entry) for entry in stream.entries if isinstance(entry.body, Checkpoint))
+        over = [run.number for run in stream.runs.values() if run.state.terminal]
+        return Span(
+            job,
+            stream.state.seq,
+            stream.entries[0].seq - 1,
+            stream.entries[-1].at,
+            marks,
+            over[-keep_runs - 1] if len(over) > keep_runs else 0,
+            min((run.number for run in stream.state.runs), default=None),
+        )
+
+    def prune(self, job: str, mark: Mark) -> Pruned:
+        """See the port."""
+        stream = self._streams.get(job)
+        place = -1 if stream is None else mark.seq - stream.entries[0].seq
+        checkpoint = stream.entries[place].body if stream is not None and 0 <= place < len(stream.entries) else None
+        if stream is None or not isinstance(checkpoint, Checkpoint):
+            raise no_mark(job, mark)
+        begin = checkpoint.state
+        assert isinstance(begin, JobState)  # it was folded
+        for live in stream.state.runs:
+            if live.number <= begin.last_number:
+                raise still_live(job, mark, live.number)
+        gone = {entry.id for entry in stream.entries[:place]}
+        stay = {run.number for run in begin.runs}
+        runs = [number for number in stream.runs if number <= begin.last_number and number not in stay]
+        for number in runs:
+            del stream.runs[number]
+        first = begin.version + (begin.definition is None)
+        stream.definitions = {version: job for version, job in stream.definitions.items() if version >= first}
+        stream.entries = stream.entries[place:]
+        self._entries = [entry for entry in self._entries if entry.id not in gone]
+        return Pruned(len(gone), len(runs))
 
     def state(self, job: str) -> JobState:
         """See the port."""
@@ -190,13 +236,13 @@ class MemoryJournal:
         state, last_hash = self._tip(job)
         return state.seq, last_hash
 
-    def streams(self) -> list[str]:
+    def streams(self, *, after: str = "", limit: int | None = None) -> list[str]:
         """See the port."""
-        return sorted(self._streams)
+        return sorted(name for name in self._streams if name > after)[:limit]
 
     def last_id(self) -> int:
         """See the port."""
-        return len(self._entries)
+        return self._last_id
 
     def epoch(self) -> int:
         """See the port."""
@@ -210,11 +256,16 @@ class MemoryJournal:
             for entry in stream.entries:
                 after = evolve(stream.state, entry)
                 stream.note(entry, after, run_after(stream.state, entry, after))
-                if isinstance(entry.body, SchedulerUp):
-                    self._epoch = entry.body.epoch
+                self._epoch = max(self._epoch, entry.epoch or 0)
 
     def close(self) -> None:
         """Nothing to let go of; the entries stay."""
+
+
+def _mark(entry: Entry) -> Mark:
+    assert isinstance(entry.body, Checkpoint)
+    assert isinstance(entry.body.state, JobState)
+    return Mark(entry.seq, entry.at, entry.body.state.last_number, len(entry.body.state.runs))
 
 
 def _fits(run: Run, query: RunQuery) -> bool:

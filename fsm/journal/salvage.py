@@ -29,13 +29,12 @@ from fsm.journal.verify_store import verify_journal
 from fsm.model.commands import Pause
 from fsm.model.entries import Draft, SchedulerDown, SchedulerUp
 from fsm.model.job import SCHEDULER_STREAM
+from fsm.model.settings import Settings
 from fsm.model.states import Actor
 from fsm.ports import Append
 
 AT_ONCE = 1_000
 """Entries of one transaction: few enough that the log stays small, enough that the disk is not what it waits for."""
-
-_MAX_RUNNING = 8  # as `serve` has it where nobody ever set it
 
 
 @frozen(slots=True)
@@ -108,8 +107,9 @@ def _begin_epoch(journal: SqliteJournal, sorting: Sorting, now: Moment, pid: int
         return None
     journal.transplant((), epoch=max(sorting.highest_epoch, journal.epoch()))
     epoch = journal.epoch() + 1
+    known = sorting.settings or Settings()
     bodies = (
-        SchedulerUp(epoch, pid, now.boot_id, version, sorting.max_running or _MAX_RUNNING),
+        SchedulerUp(epoch, pid, now.boot_id, version, known.max_running, known.groups or None),
         SchedulerDown(epoch, "salvaged"),
     )
     drafts = tuple(Draft(SCHEDULER_STREAM, now.utc, Actor.RECOVERY, None, body) for body in bodies)

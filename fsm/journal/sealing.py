@@ -9,18 +9,19 @@ from collections.abc import Iterable
 
 from fsm.codec.entries import seal
 from fsm.engine.evolve import evolve, run_after
-from fsm.errors import Conflict, Fenced, IllegalEntry
-from fsm.model.entries import Draft, Ended, Entry, Queued, Released, SchedulerUp, Started
+from fsm.errors import Fenced, IllegalEntry, WrongEpoch
+from fsm.model.entries import Checkpoint, Draft, Ended, Entry, Queued, Released, SchedulerUp, Started
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.model.run import Run
 from fsm.model.states import State
 from fsm.model.stream import JobState
+from fsm.planning.retention import Mark
 from fsm.ports import Append
 
 ABOUT_A_RUN = frozenset({Queued, Started, Ended, Released})
 """Bodies that name a run in their envelope; all others name none."""
 
-_MOVES = frozenset({Started, Ended})
+MOVES = frozenset({Started, Ended})
 
 
 Sealed = tuple[JobState, Entry, str, Run | None]
@@ -35,6 +36,8 @@ def seal_draft(before: JobState, draft: Draft, ident: int, node: str, epoch: int
     body, number = draft.body, draft.run
     if (number is None) is (type(body) in ABOUT_A_RUN) or draft.job != before.job:
         check_envelope(before, draft)
+    if type(body) is Checkpoint and body.last_hash != prev_hash:
+        raise IllegalEntry(before.job, before.seq + 1, "its last_hash is not that of the entry before it", "checkpoint")
     after = evolve(before, draft)
     run = source = None
     if number is not None:
@@ -50,7 +53,7 @@ def seal_draft(before: JobState, draft: Draft, ident: int, node: str, epoch: int
 
 def state_before(before: JobState, record: Draft | Entry) -> State | None:
     """The state that a transition of this run comes from; None for a new run and for other records."""
-    if type(record.body) not in _MOVES or record.run is None:
+    if type(record.body) not in MOVES or record.run is None:
         return None
     run = before.run(record.run)
     return None if run is None else run.state
@@ -65,10 +68,21 @@ def check_envelope(before: JobState, record: Draft | Entry) -> None:
         raise IllegalEntry(before.job, before.seq + 1, f"an entry of kind {record.kind} that {needs}", "run")
 
 
+def no_mark(job: str, mark: Mark) -> IllegalEntry:
+    """A stream is to be cut where no checkpoint is."""
+    return IllegalEntry(job, mark.seq, "a stream is pruned up to a checkpoint, and it is none", "retention")
+
+
+def still_live(job: str, mark: Mark, number: int) -> IllegalEntry:
+    """A stream is to be cut after the beginning of a run that is not over."""
+    why = f"nothing before it may be pruned: run {number} is open or holds the slot"
+    return IllegalEntry(job, mark.seq, why, "retention")
+
+
 def next_epoch(batch: Iterable[Append], epoch: int | None, current: int) -> int:
     """The epoch after `batch`, appended under `epoch` (None for a client) to a journal whose epoch is `current`.
 
-    Raises `Conflict` for a scheduler that begins any epoch but the next one, `Fenced` for an epoch that is over.
+    Raises `WrongEpoch` for a scheduler that begins any epoch but the next one, `Fenced` for an epoch that is over.
     """
     for append in batch:
         if append.state.job != SCHEDULER_STREAM:
@@ -76,7 +90,7 @@ def next_epoch(batch: Iterable[Append], epoch: int | None, current: int) -> int:
         for draft in append.drafts:
             if isinstance(draft.body, SchedulerUp):
                 if draft.body.epoch != current + 1:
-                    raise Conflict(SCHEDULER_STREAM, draft.body.epoch - 1, current)
+                    raise WrongEpoch(draft.body.epoch, current)
                 current += 1
     if epoch is not None and epoch != current:
         raise Fenced(epoch, current)

@@ -20,7 +20,8 @@ from fsm.model.entries import Entry
 from fsm.model.job import Job
 from fsm.model.run import Run
 from fsm.model.stream import JobState
-from fsm.ports import Append, Appended, JobSummary, RunQuery
+from fsm.planning.retention import Mark, Span
+from fsm.ports import Append, Appended, JobSummary, Pruned, RunQuery
 
 if TYPE_CHECKING:
     from fsm.journal.sqlite_writes import Writer
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _SQL = statements("append")
+
+_NO_ROW = (ValueError, TypeError, KeyError, AttributeError)
+"""What a row of the projection leads to that no version ever wrote."""
 
 
 class SqliteJournal:
@@ -96,19 +100,26 @@ class SqliteJournal:
         return done
 
     def _ask(self, question: Callable[..., _T], *key: object) -> _T:
+        """The answer to a question. One that a writer has overtaken (`Store.overtaken`) is asked again, so that no
+        half-written file passes for a damaged one; the last answer stands, for a file is not overtaken so often."""
         store = self._store
-        try:
-            store.fresh()
-            return question(store, *key)
-        except apsw.Error as error:
-            raise trouble(error, store.path, store.last_errno()) from error
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            AttributeError,
-        ) as error:  # a row of the projection as no version ever wrote it
-            raise JournalUnusable(store.path, f"a row in it cannot be read ({error!r})", DAMAGED) from error
+        for last in (False, False, True):
+            try:
+                store.fresh()
+                answer = question(store, *key)
+            except (apsw.Error, *_NO_ROW) as error:
+                if last or not store.overtaken():
+                    raise self._told(error) from error
+            else:
+                if last or not store.overtaken():
+                    return answer
+        raise AssertionError("the last one answers or raises")
+
+    def _told(self, error: Exception) -> Exception:
+        store = self._store
+        if isinstance(error, apsw.Error):
+            return trouble(error, store.path, store.last_errno())
+        return JournalUnusable(store.path, f"a row in it cannot be read ({error!r})", DAMAGED)
 
     def state(self, job: str) -> JobState:
         """See the port."""
@@ -178,13 +189,29 @@ class SqliteJournal:
             found = pages.entries_of_run(self._ask, job, run, after_id, back=newest_first)
         return found if limit is None else islice(found, max(0, limit))
 
+    def rows(self, after_id: int = 0) -> Iterator[tuple[object, ...]]:
+        """All entries in commit order, as `fsm.codec.entries.entry_from_row` takes them: unread, as they are stored."""
+        from fsm.journal import sqlite_entries as pages
+
+        return pages.rows(self._ask, after_id)
+
     def head(self, job: str) -> tuple[int, str]:
         """See the port."""
         return self._ask(reads.head, job)
 
-    def streams(self) -> list[str]:
+    def streams(self, *, after: str = "", limit: int | None = None) -> list[str]:
         """See the port."""
-        return self._ask(reads.names, "streams")
+        return self._ask(reads.streams, after, limit)
+
+    def span(self, job: str, keep_runs: int) -> Span:
+        """See the port."""
+        return self._ask(reads.span, job, keep_runs)
+
+    def prune(self, job: str, mark: Mark) -> Pruned:
+        """See the port."""
+        from fsm.journal.sqlite_prune import prune
+
+        return self._change(lambda: prune(self._store.execute, job, mark))
 
     def last_id(self) -> int:
         """See the port."""

@@ -60,4 +60,12 @@ def count_damage(store: Store) -> list[str]:
     """As many runs in the projection as were ever queued."""
     runs = store.execute("SELECT count(*) FROM runs").get
     queued = store.execute("SELECT count(*) FROM entries WHERE trigger = 'queue'").get
+    queued += store.execute(_BEGUN).get
     return [f"the projection has {runs} runs, and {queued} were queued; rebuilding it helps"] if runs != queued else []
+
+
+_BEGUN = """
+SELECT coalesce(sum(json_array_length(body, '$.state.runs')), 0) FROM jobs CROSS JOIN entries
+ WHERE sealed_seq > 0 AND entries.job = jobs.job AND entries.seq = sealed_seq + 1
+"""
+"""Runs that had begun before streams that were pruned now begin."""

@@ -37,6 +37,11 @@ def all_entries(ask: Ask, after_id: int, *, back: bool) -> Iterator[Entry]:
     return map(entry_from_row, _rows(ask, name, (), _ID, after_id, back=back))
 
 
+def rows(ask: Ask, after_id: int) -> Iterator[Row]:
+    """The rows of every stream as they are stored, with an id above `after_id`."""
+    return _rows(ask, "entries", (), _ID, after_id, back=False)
+
+
 def entries_of_job(ask: Ask, job: str, after_id: int, *, back: bool) -> Iterator[Entry]:
     """Those of one stream."""
     name = "entries_of_job_back" if back else "entries_of_job"

@@ -19,6 +19,7 @@ from fsm.model.job import Job
 from fsm.model.run import Run
 from fsm.model.states import OPEN, State
 from fsm.model.stream import JobState
+from fsm.planning.retention import Mark, Span
 from fsm.ports import JobSummary, RunQuery
 
 _SQL = statements("read")
@@ -81,6 +82,26 @@ def _by_number(rows: Iterable[Row]) -> tuple[Run, ...]:
 def names(store: Store, question: str) -> list[str]:
     """The answers to a question for names: job_names, busy_jobs, streams."""
     return [name for (name,) in store.execute(_SQL[question])]
+
+
+def streams(store: Store, after: str, limit: int | None) -> list[str]:
+    """The names of streams, from one on."""
+    return [name for (name,) in store.execute(_SQL["streams"], (after, _NO_LIMIT if limit is None else limit))]
+
+
+def span(store: Store, job: str, keep_runs: int) -> Span:
+    """What there is of a stream. What may go is looked for only where it could go somewhere."""
+    with snapshot(store):
+        seq, pruned = store.execute(_SQL["length"], (job,)).get or (0, 0)
+        if seq == 0:
+            return Span(job)
+        last_at = store.execute(_SQL["at"], (job, seq)).get
+        marks = tuple(Mark(*row) for row in store.execute(_SQL["marks"], (job,)))
+        spare, live = 0, None
+        if marks and marks[-1].seq > pruned + 1:
+            spare = store.execute(_SQL["spare"], (job, keep_runs)).get or 0
+            live = store.execute(_SQL["oldest_live"], (job,)).get
+    return Span(job, seq, pruned, None if last_at is None else Instant(last_at), marks, spare, live)
 
 
 def last_numbers(store: Store) -> dict[str, int]:

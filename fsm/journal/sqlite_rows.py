@@ -6,9 +6,10 @@ from typing import Any
 
 import orjson
 
-from fsm.codec.stored_jobs import job_from_text
+from fsm.codec.stored_jobs import evidence_from_text, evidence_to_text, job_from_text
 from fsm.instants import Deadline, Instant
 from fsm.model.entries import Refused
+from fsm.model.past import Past
 from fsm.model.run import Arming, Run
 from fsm.model.states import Cause, Reason, SlotState, State
 from fsm.model.stream import JobState
@@ -50,6 +51,8 @@ def run_from_row(row: Row) -> Run:
         row[28],
         row[29],
         SlotState.HELD if row[30] else SlotState.FREE,
+        bool(row[31]),
+        evidence_from_text(row[32]),
     )
 
 
@@ -71,12 +74,13 @@ def fold_from_row(row: Row, runs: tuple[Run, ...]) -> JobState:
         row[9],
         refusal,
         row[11],
+        None if row[12] is None else _past(row[12]),
     )
 
 
 def next_due_of(row: Row) -> Instant | None:
     """The due time in a row of `fold_rows`."""
-    due: Instant | None = row[12]
+    due: Instant | None = row[13]
     return due
 
 
@@ -85,6 +89,22 @@ def _refusal(text: str) -> Refused:
 
     refusal: Refused = shape(Refused).read(orjson.loads(text))
     return refusal
+
+
+def _past(text: str) -> Past:
+    from fsm.codec.shapes import shape
+
+    past: Past = shape(Past).read(orjson.loads(text))
+    return past
+
+
+def past_text(past: Past | None) -> str | None:
+    """What `fold_from_row` reads."""
+    if past is None:
+        return None
+    from fsm.codec.shapes import shape
+
+    return orjson.dumps(shape(Past).write(past), option=orjson.OPT_SORT_KEYS).decode()
 
 
 def refusal_text(refusal: Refused | None) -> str | None:
@@ -111,6 +131,7 @@ def refold_row(state: JobState, last_hash: str) -> Row:
         state.accounted_to,
         refusal_text(state.refusal),
         state.refused_at,
+        past_text(state.past),
         state.job,
     )
 
@@ -131,6 +152,7 @@ def queued_row(run: Run, seq: int) -> Row:
         start_by.boot_id,
         run.scheduled_for,
         run.retry_of,
+        run.forced,
         seq,
     )
 
@@ -171,6 +193,7 @@ def ended_row(run: Run) -> Row:
         run.exit_code,
         run.signal,
         run.error,
+        evidence_to_text(run.agent),
         run.job,
         run.number,
     )

@@ -16,7 +16,7 @@ from fsm.journal.statements import sql_file
 from fsm.lifecycle.table import TABLE
 
 APPLICATION_ID = int.from_bytes(b"cfsm", "big")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FORMAT = 1  # of the entries, as fsm.codec.entries has it; a test holds them equal, so that readers need not load it
 
 BUSY_TIMEOUT = Duration(2 * SECOND)
@@ -56,7 +56,15 @@ class Store:
 
     def _open(self) -> None:
         """Connect, and check what is there. Raises `StoreError`; then nothing is left open."""
-        self._seen = _signature(self.path)  # before anything of it is read
+        try:
+            self._open_once()
+        except StoreError:
+            if not self.overtaken():
+                raise
+            self._open_once()  # a writer came while it was read as it lay there: what was wrong may be half a write
+
+    def _open_once(self) -> None:
+        self._seen = signature(self.path)  # before anything of it is read
         self._frozen = self.read_only and not os.path.exists(f"{self.path}-wal")
         if self.read_only and not os.path.isfile(self.path):
             raise JournalUnusable(self.path, "there is no such file")
@@ -92,9 +100,13 @@ class Store:
 
         A writer that has come and gone in between (one command) leaves no ``-wal``, but another file than was read.
         """
-        if self._frozen and (os.path.exists(f"{self.path}-wal") or self._seen != _signature(self.path)):
+        if self.overtaken():
             _close(self.connection)
             self._open()
+
+    def overtaken(self) -> bool:
+        """Whether the file was read as it lay there, and a writer has come since: what was read may be half a write."""
+        return self._frozen and (os.path.exists(f"{self.path}-wal") or self._seen != signature(self.path))
 
     def _check(self) -> None:
         if self._is_new():
@@ -144,8 +156,14 @@ class Store:
                 f"it was written by a newer version of cronfsm (schema {version}, this one knows {SCHEMA_VERSION})",
                 "use that version, or a newer one",
             )
-        if version < SCHEMA_VERSION:
+        if version < 1:
             raise JournalUnusable(self.path, f"its schema has version {version}, which never was")
+        if version < SCHEMA_VERSION:
+            raise JournalUnusable(
+                self.path,
+                f"it was written by an older version of cronfsm (schema {version}, this one has {SCHEMA_VERSION})",
+                "the next cronfsm serve brings it up to date, after a backup",
+            )
         found = self.execute("SELECT format FROM meta").get
         if found != FORMAT:
             raise JournalUnusable(self.path, f"its entries have format {found}, this version knows {FORMAT}")
@@ -222,7 +240,7 @@ def edges() -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _signature(path: str) -> tuple[int, int, int] | None:
+def signature(path: str) -> tuple[int, int, int] | None:
     """What changes whenever somebody writes to the file itself."""
     try:
         status = os.stat(path)

@@ -30,7 +30,7 @@ def transplant(execute: Execute, entries: Iterable[Kept], epoch: int) -> None:
     ident, current = execute(_SQL["last_id"]).get, execute(_SQL["epoch"]).get
     for entry, before, after in entries:
         if before.seq == 0:
-            open_stream(execute, entry.job)
+            open_stream(execute, entry.job, entry)
         if entry.epoch is not None and entry.epoch > current:
             current = entry.epoch
             execute(_SQL["set_epoch"], (current,))  # before the entry: its trigger compares with it

@@ -14,10 +14,13 @@ import orjson
 from attrs import frozen
 
 from fsm.codec.entries import GENESIS, entry_from_dict, entry_to_dict, hash_of
+from fsm.codec.swift import Swift
+from fsm.codec.swift import read_line as swift_line
 from fsm.engine.evolve import evolve
 from fsm.errors import IllegalEntry
-from fsm.journal.sealing import check_envelope, state_before
-from fsm.model.entries import Entry, SchedulerUp
+from fsm.journal.heads import Head
+from fsm.journal.sealing import MOVES, check_envelope, state_before
+from fsm.model.entries import Checkpoint, Draft, Entry, SchedulerUp
 from fsm.model.stream import JobState
 
 Data = Mapping[str, Any]
@@ -60,7 +63,9 @@ class Stream:
 class Checker:
     """Takes the entries of one journal in commit order and says what is wrong with each."""
 
-    def __init__(self) -> None:
+    def __init__(self, heads: Mapping[str, Head] | None = None) -> None:
+        self.heads = heads or {}
+        self.entries = 0  # that were looked at
         self.streams: dict[str, Stream] = {}
         self.last_id = 0
         self.epoch = 0  # the newest that was seen
@@ -70,6 +75,7 @@ class Checker:
         stream = self.streams.get(entry.job)
         if stream is None:
             stream = self.streams[entry.job] = Stream(entry.job)
+        self.entries += 1
         broken = False
         for requirement, rule in RULES.items():
             for why in rule(self, stream, data, entry):
@@ -78,6 +84,44 @@ class Checker:
         yield from fold(stream, entry, broken=broken)
         self.last_id = max(self.last_id, entry.id)
         self.epoch = max(self.epoch, entry.epoch or 0)
+
+    def take(self, swift: Swift) -> bool:
+        """Take in an entry that is right; False, and nothing is changed, where `check` has to look at it."""
+        ident, job, seq, at, actor, epoch, run, body, source, prev_hash, told, digest = swift
+        stream = self.streams.get(job)
+        if (
+            stream is None
+            or (state := stream.state) is None
+            or digest != told
+            or prev_hash != stream.last_hash
+            or seq != stream.seq + 1
+            or ident <= self.last_id
+            or (epoch is not None and epoch < self.epoch)
+        ):
+            return False
+        if self.heads and _other_head(self, job, seq, told):
+            return False
+        if type(body) in MOVES:
+            known = state.run(run) if run is not None else None
+            if known is None or known.state is not source:
+                return False
+        try:
+            stream.state = evolve(state, Draft(job, at, actor, run, body))
+        except IllegalEntry:
+            return False
+        self.entries += 1
+        stream.seq, stream.last_hash, stream.last_id = seq, told, ident
+        self.last_id, self.epoch = ident, max(self.epoch, epoch or 0)
+        return True
+
+    def finish(self) -> Iterator[Violation]:
+        """What is wrong once all entries were seen: streams that are shorter than their heads say."""
+        for job, head in sorted(self.heads.items()):
+            stream = self.streams.get(job)
+            length = 0 if stream is None else stream.seq
+            if length < head.length:
+                which = f"entries {length + 1} to {head.length} are missing at its end: its head knows of them"
+                yield Violation("head", which, job, length + 1)
 
     def skip(self, job: str) -> None:
         """An entry of this stream could not be read: nothing that follows in it can be folded."""
@@ -115,13 +159,24 @@ def _hash(_: Checker, __: Stream, data: Data, entry: Entry) -> Iterator[str]:
         yield f"its hash is {entry.hash[:12]}…, and that of its content {found[:12]}…: it was changed"
 
 
+def begins_pruned(entry: Entry) -> bool:
+    """Whether it is the checkpoint that a stream begins with whose first entries were pruned."""
+    body = entry.body
+    return isinstance(body, Checkpoint) and body.count == entry.seq - 1 and body.last_hash == entry.prev_hash
+
+
+def _checkpoint(_: Checker, __: Stream, ___: Data, entry: Entry) -> Iterator[str]:
+    if isinstance(entry.body, Checkpoint) and entry.body.last_hash != entry.prev_hash:
+        yield "its last_hash is not the hash of the entry before it"
+
+
 def _chain(_: Checker, stream: Stream, __: Data, entry: Entry) -> Iterator[str]:
     if entry.prev_hash != stream.last_hash and entry.seq == stream.seq + 1:  # else _sequence says what is wrong
         yield f"it follows an entry with hash {entry.prev_hash[:12]}…, and the one before has {stream.last_hash[:12]}…"
 
 
 def _sequence(_: Checker, stream: Stream, __: Data, entry: Entry) -> Iterator[str]:
-    if entry.seq != stream.seq + 1:
+    if entry.seq != stream.seq + 1 and not (stream.seq == 0 and begins_pruned(entry)):
         yield f"it comes after entry {stream.seq}" if stream.seq else "entries before it are missing"
 
 
@@ -139,18 +194,40 @@ def _epoch(checker: Checker, _: Stream, __: Data, entry: Entry) -> Iterator[str]
         yield f"it was appended under epoch {entry.epoch}, after epoch {checker.epoch} had begun"
 
 
-RULES: dict[str, Rule] = {"hash": _hash, "chain": _chain, "sequence": _sequence, "order": _order, "epoch": _epoch}
+def _other_head(checker: Checker, job: str, seq: int, digest: str) -> bool:
+    head = checker.heads.get(job)
+    return head is not None and head.length == seq and head.hash != digest
+
+
+def _head(checker: Checker, stream: Stream, __: Data, entry: Entry) -> Iterator[str]:
+    other = _other_head(checker, entry.job, entry.seq, entry.hash)
+    if stream.seq == 0 and begins_pruned(entry):
+        other = other or _other_head(checker, entry.job, entry.seq - 1, entry.prev_hash)
+    if other:
+        yield "the head that was exported has another hash for this length: the stream was rewritten since"
+
+
+RULES: dict[str, Rule] = {
+    "hash": _hash,
+    "chain": _chain,
+    "sequence": _sequence,
+    "order": _order,
+    "epoch": _epoch,
+    "checkpoint": _checkpoint,
+    "head": _head,
+}
 """Requirement word -> rule, in the order in which they are asked."""
 
 
 # ---- where entries come from
 
 
-def verify_lines(lines: Iterable[bytes | str]) -> Iterator[Violation]:
+def verify_lines(lines: Iterable[bytes | str], checker: Checker | None = None) -> Iterator[Violation]:
     """Check an exported journal, one JSON object a line; empty lines are passed over."""
-    checker = Checker()
+    checker = checker or Checker()
     for number, line in enumerate(lines, 1):
-        if not line.strip():
+        swift = swift_line(line) if type(line) is bytes else None
+        if (swift is not None and checker.take(swift)) or not line.strip():
             continue
         try:
             data = orjson.loads(line)
@@ -161,6 +238,7 @@ def verify_lines(lines: Iterable[bytes | str]) -> Iterator[Violation]:
             yield Violation("format", f"line {number} is no JSON object", line=number)
             continue
         yield from _check_data(checker, data, number)
+    yield from checker.finish()
 
 
 def _check_data(checker: Checker, data: Data, line: int) -> Iterator[Violation]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
-from fsm.engine.due import next_due
+from fsm.codec.entries import entry_from_row, entry_to_dict, row_to_dict
+from fsm.codec.swift import read_row
+from fsm.engine.due import wanted_at
 from fsm.engine.evolve import run_after
-from fsm.errors import IllegalEntry, JournalUnusable, UnknownJob
-from fsm.journal.verify import Checker, Stream, Violation, fold, verify_entries
-from fsm.model.entries import Entry, JobPut
+from fsm.errors import BadValue, IllegalEntry, JournalUnusable, UnknownJob
+from fsm.journal.export import Raw
+from fsm.journal.verify import Checker, Stream, Violation, begins_pruned, fold
+from fsm.model.entries import Draft, Entry, JobPut
 from fsm.model.stream import JobState
 from fsm.ports import Journal
 
@@ -23,7 +26,11 @@ class SelfChecking(Protocol):
         ...
 
 
-def verify_journal(journal: Journal) -> Iterator[Violation]:
+class RawJournal(Journal, Raw, Protocol):
+    """Both."""
+
+
+def verify_journal(journal: Journal, checker: Checker | None = None) -> Iterator[Violation]:
     """Check a store: its own means first, then every entry, then the projection against the fold.
 
     Others may append meanwhile. A store that cannot be read on is a violation, too; one that is locked raises
@@ -32,24 +39,20 @@ def verify_journal(journal: Journal) -> Iterator[Violation]:
     if isinstance(journal, SelfChecking):
         for sentence in journal.damage():
             yield Violation("store", sentence)
-    checker = Checker()
+    checker = checker or Checker()
     try:
         yield from _verify(journal, checker)
+        yield from checker.finish()
     except JournalUnusable as damaged:
         yield Violation("store", f"it cannot be read on after id {checker.last_id}: {damaged.why}")
 
 
 def _verify(journal: Journal, checker: Checker) -> Iterator[Violation]:
     epoch = journal.epoch()
-    for entry in _readable(journal, checker):
-        if isinstance(entry, Violation):
-            yield entry
-            continue
-        before = checker.streams[entry.job].state if entry.job in checker.streams else JobState(entry.job)
-        yield from verify_entries([entry], checker)
-        after = checker.streams[entry.job].state
-        if before is not None and after is not None:
-            yield from _compare_entry(journal, before, entry, after)
+    if isinstance(journal, Raw):
+        yield from _from_rows(cast("RawJournal", journal), checker)
+    else:
+        yield from _from_entries(journal, checker)
     for job, stream in sorted(checker.streams.items()):
         yield from _compare_fold(journal, job, stream)
     if not epoch <= checker.epoch <= journal.epoch():
@@ -57,6 +60,68 @@ def _verify(journal: Journal, checker: Checker) -> Iterator[Violation]:
     for job in journal.streams():
         if job not in checker.streams and not any(journal.entries(job=job, limit=1)):
             yield _lost_end(job, 0, journal.head(job)[0])
+
+
+def _from_rows(journal: RawJournal, checker: Checker) -> Iterator[Violation]:
+    """Entries as they are stored: what is right is taken in as it stands, all else is looked at closely."""
+    for row in journal.rows():
+        swift = read_row(row)
+        if swift is not None:
+            stream = checker.streams.get(swift[1])
+            before = None if stream is None else stream.state
+            if checker.take(swift):
+                assert stream is not None
+                assert before is not None
+                assert stream.state is not None  # it has just been folded
+                if swift[6] is not None and stream.state.run(swift[6]) is None:  # it is over
+                    record = Draft(swift[1], swift[3], swift[4], swift[6], swift[7])
+                    yield from _compare_entry(journal, before, record, swift[2], stream.state)
+                continue
+        try:
+            entry = entry_from_row(row)
+            data = row_to_dict(row)
+        except IllegalEntry as illegal:
+            checker.skip(illegal.job)
+            yield Violation(illegal.requirement, illegal.why, illegal.job, illegal.seq)
+            continue
+        except BadValue as bad:
+            checker.skip(str(row[1]))
+            yield Violation("format", str(bad), str(row[1]), row[2] if isinstance(row[2], int) else None)
+            continue
+        _begin_anew(journal, checker, entry)
+        before = checker.streams[entry.job].state if entry.job in checker.streams else JobState(entry.job)
+        yield from _checked(journal, checker, before, entry, checker.check(data, entry))
+
+
+def _begin_anew(journal: Journal, checker: Checker, entry: Entry) -> None:
+    """A stream may be cut while it is read: then it begins with the checkpoint that comes next."""
+    stream = checker.streams.get(entry.job)
+    if stream is not None and begins_pruned(entry) and stream.seq < entry.seq - 1 <= journal.span(entry.job, 0).pruned:
+        checker.streams[entry.job] = Stream(entry.job)
+
+
+def _pruned(journal: Journal, job: str, number: int) -> bool:
+    begin = journal.span(job, 0).begin
+    return begin is not None and number <= begin.last_number
+
+
+def _from_entries(journal: Journal, checker: Checker) -> Iterator[Violation]:
+    for entry in _readable(journal, checker):
+        if isinstance(entry, Violation):
+            yield entry
+            continue
+        before = checker.streams[entry.job].state if entry.job in checker.streams else JobState(entry.job)
+        yield from _checked(journal, checker, before, entry, checker.check(entry_to_dict(entry), entry))
+
+
+def _checked(
+    journal: Journal, checker: Checker, before: JobState | None, entry: Entry, found: Iterator[tuple[str, str]]
+) -> Iterator[Violation]:
+    for requirement, why in found:
+        yield Violation(requirement, why, entry.job, entry.seq, entry.id)
+    after = checker.streams[entry.job].state
+    if before is not None and after is not None:
+        yield from _compare_entry(journal, before, entry, entry.seq, after)
 
 
 def _readable(journal: Journal, checker: Checker) -> Iterator[Entry | Violation]:
@@ -71,13 +136,17 @@ def _readable(journal: Journal, checker: Checker) -> Iterator[Entry | Violation]
             yield Violation(illegal.requirement, illegal.why, illegal.job, illegal.seq)
 
 
-def _compare_entry(journal: Journal, before: JobState, entry: Entry, after: JobState) -> Iterator[Violation]:
+def _compare_entry(
+    journal: Journal, before: JobState, record: Entry | Draft, seq: int, after: JobState
+) -> Iterator[Violation]:
     """Hold the projection's run against the folded one when it is over, and the definition when it is put."""
-    run = run_after(before, entry, after)
-    if run is not None and after.run(run.number) is None and journal.run(entry.job, run.number) != run:
-        yield _of_projection(entry.job, entry.seq, f"run {run.number} is not in it as its entries tell")
-    if isinstance(entry.body, JobPut) and not _has(journal, entry.body):
-        yield _of_projection(entry.job, entry.seq, f"version {entry.body.version} is not in it as it was put")
+    run = run_after(before, record, after)
+    if run is not None and after.run(run.number) is None and (kept := journal.run(record.job, run.number)) != run:
+        if kept is None and _pruned(journal, record.job, run.number):
+            return  # since it was read
+        yield _of_projection(record.job, seq, f"run {run.number} is not in it as its entries tell")
+    if isinstance(record.body, JobPut) and not _has(journal, record.body):
+        yield _of_projection(record.job, seq, f"version {record.body.version} is not in it as it was put")
 
 
 def _has(journal: Journal, put: JobPut) -> bool:
@@ -109,7 +178,7 @@ def _compare_fold(journal: Journal, job: str, stream: Stream) -> Iterator[Violat
         return
     if kept != stream.state:
         yield _of_projection(job, stream.seq, "the fold in it is not that of the entries")
-    elif dict(journal.due_times([job])).get(job) != next_due(stream.state):
+    elif dict(journal.due_times([job])).get(job) != wanted_at(stream.state):
         yield _of_projection(job, stream.seq, "the next due time in it is not that of the fold")
 
 

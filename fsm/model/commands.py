@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from fsm.instants import Deadline, Instant
-from fsm.model.entries import Draft, Ended, Refused
+from fsm.model.entries import Blocker, Draft, Ended, Refused
 from fsm.model.facts import Execution
 from fsm.model.job import Job
 from fsm.model.run import Arming
@@ -45,27 +45,54 @@ class TakeNumbers:
 
 @frozen(slots=True)
 class Request:
-    """A manual run, now."""
+    """A run, now: by hand, or, with `retry_of`, as attempt number `attempt` at what that run did not do.
+
+    With `force`, also past breaker and budget. `at_once`: it is to be started in the same step, so a place in the queue
+    is none. `env`: variables for this run, before those of its job. `draining`: the scheduler is about to end and
+    starts nothing more, so what nothing else is in the way of is refused all the same.
+    """
+
+    force: bool = False
+    at_once: bool = False
+    retry_of: int | None = None
+    attempt: int = 1
+    env: tuple[tuple[str, str], ...] = ()
+    draining: bool = False
+
+
+@frozen(slots=True)
+class TryAgain:
+    """Queue the retry that is due, if its time has come and its slot is free."""
 
 
 @frozen(slots=True)
 class Deferred:
     """Refusals that have been given and not been written yet, because one like them was written a short time ago.
 
-    They cover every tick after the stream's `accounted_to` up to `until`.
+    They cover every tick after the stream's `accounted_to` up to `until`. `blocked_by` is the run in the way as it was
+    then: by the time they are written, the stream may know nothing of it any more.
     """
 
     reason: RefusalReason
-    blocker: int | None
+    blocked_by: Blocker | None
     until: Instant
+
+    @property
+    def blocker(self) -> int | None:
+        """The number of the run in the way."""
+        return None if self.blocked_by is None else self.blocked_by.number
 
 
 @frozen(slots=True)
 class Ticks:
-    """Answer every tick up to now; with `flush`, only write what was deferred, before something else changes."""
+    """Answer every tick up to now; with `flush`, only write what was deferred, before something else changes.
+
+    `draining`: the scheduler is about to end and starts nothing more.
+    """
 
     deferred: Deferred | None = None
     flush: bool = False
+    draining: bool = False
 
 
 @frozen(slots=True)
@@ -132,6 +159,7 @@ Command = (
     | Remove
     | TakeNumbers
     | Request
+    | TryAgain
     | Ticks
     | Start
     | FailStart

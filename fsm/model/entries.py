@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from fsm.instants import Deadline, Duration, Instant
+from fsm.model.agent import AgentEvidence
 from fsm.model.job import Job
 from fsm.model.run import Arming
-from fsm.model.states import Actor, Cause, Evidence, Kind, Reason, RefusalReason, State, Trigger
+from fsm.model.settings import Group
+from fsm.model.states import Actor, Cause, ErrorClass, Evidence, Kind, Reason, RefusalReason, State, Trigger
+from fsm.model.texts import storable
 from fsm.model.values import value
 
 
@@ -50,9 +53,35 @@ class NumbersTaken:
     up_to: int
 
 
+IMPORTED_BOOT = "imported"
+"""The boot id of the times of an imported run: they belong to no boot of this machine, and only their UTC says
+anything."""
+
+
 @frozen(slots=True)
+class Origin:
+    """Where an imported run comes from: the scheduler, its own id of the run, and when the run began there."""
+
+    system: str
+    id: str
+    at: Instant
+
+
+@frozen(slots=True)
+class Variable:
+    """A variable of the environment."""
+
+    name: str
+    text: str
+
+
+@value(slots=True)
 class Queued:
-    """kind `transition`, trigger `queue`: a run exists from here on."""
+    """kind `transition`, trigger `queue`: a run exists from here on.
+
+    A retry names the run that it repeats (`retry_of`) and answers no tick, though it carries the scheduled time of that
+    run. `forced`: asked for by hand, past breaker and budget. `origin`: of an imported run, and of no other.
+    """
 
     cause: Cause
     version: int
@@ -60,9 +89,12 @@ class Queued:
     scheduled_for: Instant | None = None
     attempt: int = 1
     retry_of: int | None = None
+    env: tuple[Variable, ...] | None = None  # asked for with this run, beside the job's; None: none was
+    forced: bool = False
+    origin: Origin | None = None
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Started:
     """kind `transition`, trigger `start`: this arming, and no other, may execute the run."""
 
@@ -71,12 +103,13 @@ class Started:
     reap_by: Deadline
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Ended:
     """kind `transition`, a terminal trigger: the verdict, and what it stands on.
 
     `ended_at` is when it happened (the exit, the deadline), which may be long before the entry's `at`.
-    `started_at` is when the command was really executed, where a report says so.
+    `started_at` is when the command was really executed, where a report says so. `agent` is what the output of an
+    agent said.
     """
 
     trigger: Trigger
@@ -84,11 +117,17 @@ class Ended:
     ended_at: Instant
     exit_code: int | None = None
     signal: int | None = None
-    error: str | None = None
+    error: str | None = field(default=None, converter=storable)  # else no journal would take the verdict
     started_at: Instant | None = None
+    agent: AgentEvidence | None = None
+
+    @property
+    def error_class(self) -> ErrorClass | None:
+        """Of an agent's turn that failed by an error: by it a policy may retry, wait or give up."""
+        return None if self.agent is None else self.agent.error_class
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Released:
     """kind `released`: nothing of the run is alive any more, and how that is known.
 
@@ -101,10 +140,10 @@ class Released:
     emptied_at: Instant | None = None
     exit_code: int | None = None
     signal: int | None = None
-    note: str | None = None
+    note: str | None = field(default=None, converter=storable)
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Blocker:
     """The run in the way of another, as it was when it was asked."""
 
@@ -114,7 +153,7 @@ class Blocker:
     deadline: Instant | None = None
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Refused:
     """kind `refused`: the answer "no" to one or more ticks, or to a request.
 
@@ -132,14 +171,16 @@ class Refused:
 
 @frozen(slots=True)
 class Checkpoint:
-    """kind `checkpoint`: seals the first `count` entries of a stream, so that they may be pruned.
+    """kind `checkpoint`: seals all `count` entries before it in its stream, so that they may be pruned.
 
-    `last_hash` is the hash of the last sealed entry, `state` the stream folded up to there.
+    `last_hash` is the hash of the last of them, `state` the stream folded up to there (a `fsm.model.stream.JobState`),
+    in the form `fold`. A stream that was pruned begins with a checkpoint: what follows folds on from its `state`.
     """
 
     count: int
     last_hash: str
     state: object
+    fold: int = 1  # fsm.model.stream.FOLD of whoever wrote it
 
 
 @frozen(slots=True)
@@ -151,6 +192,7 @@ class SchedulerUp:
     boot_id: str
     version: str
     max_running: int
+    groups: tuple[Group, ...] | None = None
 
 
 @frozen(slots=True)
@@ -173,6 +215,16 @@ class SchedulerSettings:
     """kind `scheduler`: bounds over all jobs, from now on; `max_running` is how many runs may hold a slot at once."""
 
     max_running: int
+    groups: tuple[Group, ...] | None = None
+
+
+@frozen(slots=True)
+class SchedulerDraining:
+    """kind `scheduler`: it is still there, ends when nothing runs any more, `until` then at the latest, and starts
+    nothing until then."""
+
+    epoch: int
+    until: Deadline
 
 
 Body = (
@@ -191,6 +243,7 @@ Body = (
     | SchedulerAlive
     | SchedulerDown
     | SchedulerSettings
+    | SchedulerDraining
 )
 
 KIND_OF: dict[type[object], Kind] = {
@@ -209,6 +262,7 @@ KIND_OF: dict[type[object], Kind] = {
     SchedulerAlive: Kind.SCHEDULER,
     SchedulerDown: Kind.SCHEDULER,
     SchedulerSettings: Kind.SCHEDULER,
+    SchedulerDraining: Kind.SCHEDULER,
 }
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from attrs import frozen
 
 from fsm.instants import Deadline, Duration, Instant
+from fsm.model.agent import AgentKind
 from fsm.model.entries import Ended
 from fsm.model.run import Arming, run_id
 from fsm.model.states import Evidence
@@ -29,6 +30,10 @@ class Order:
     grace_us: Duration
     output_limit: int  # bytes
     arm_by: Deadline
+    idle_timeout_us: Duration | None = None  # without output for so long: ended
+    keep_leftovers: bool = False  # what its command leaves behind is left alone, and not waited for
+    env_file: str | None = None  # read when it is armed: its values stand nowhere
+    agent: AgentKind | None = None  # whose output format it prints: then its end is judged by that
 
     @property
     def run_id(self) -> str:

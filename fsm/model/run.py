@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from fsm.instants import Deadline, Instant
-from fsm.model.states import Cause, Reason, SlotState, State
+from fsm.model.agent import AgentEvidence
+from fsm.model.states import Cause, ErrorClass, Reason, SlotState, State
 from fsm.model.values import value
 
 
@@ -14,7 +13,7 @@ def run_id(job: str, number: int) -> str:
     return f"{job}/{number}"
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Arming:
     """One armed supervisor: the name of everything that belongs to one execution.
 
@@ -55,6 +54,13 @@ class Run:
     signal: int | None = None
     error: str | None = None
     slot: SlotState = SlotState.FREE
+    forced: bool = False  # asked for by hand, past breaker and budget
+    agent: AgentEvidence | None = None
+
+    @property
+    def error_class(self) -> ErrorClass | None:
+        """Of an agent's turn that failed by an error."""
+        return None if self.agent is None else self.agent.error_class
 
     @property
     def id(self) -> str:

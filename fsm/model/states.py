@@ -66,6 +66,18 @@ class Reason(StrEnum):
     OVERDUE = "overdue"
 
 
+class ErrorClass(StrEnum):
+    """What kind of error ended an agent's turn: `failed(error)` says that there was one, this says what helps."""
+
+    RATE_LIMITED = "rate_limited"
+    OVERLOADED = "overloaded"
+    AUTH = "auth"
+    NETWORK = "network"
+    PERMISSION_DENIED = "permission_denied"
+    MAX_TURNS = "max_turns"
+    OTHER = "other"
+
+
 class Cause(StrEnum):
     """Why a run was queued."""
 
@@ -73,6 +85,7 @@ class Cause(StrEnum):
     MANUAL = "manual"
     RETRY = "retry"
     CATCH_UP = "catch_up"
+    IMPORTED = "imported"  # it ran under another scheduler, and is over; see `fsm.model.entries.Origin`
 
 
 class RefusalReason(StrEnum):
@@ -93,6 +106,9 @@ class RefusalReason(StrEnum):
 BLOCKED = frozenset({RefusalReason.ALREADY_RUNNING, RefusalReason.ALREADY_QUEUED, RefusalReason.SLOT_HELD})
 """Refusals that name the run in the way."""
 
+HELD_BACK = frozenset({RefusalReason.BACKING_OFF, RefusalReason.BREAKER_OPEN, RefusalReason.OVER_BUDGET})
+"""Refusals that name the last run that failed; their deadline is when it is over."""
+
 
 class Evidence(StrEnum):
     """How it is known that nothing of a run is alive: what a `released` entry stands on."""
@@ -101,6 +117,7 @@ class Evidence(StrEnum):
     CGROUP = "cgroup"  # its control group is empty
     SCAN = "scan"  # two searches in a row found no process of it
     REBOOT = "reboot"  # the machine was started anew since
+    IMPORTED = "imported"  # it ran elsewhere, and the history that it comes from says that it ended
 
 
 class Kind(StrEnum):

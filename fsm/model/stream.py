@@ -5,8 +5,17 @@ from __future__ import annotations
 from fsm.instants import Instant
 from fsm.model.entries import Refused
 from fsm.model.job import Job
+from fsm.model.past import Past
 from fsm.model.run import Run
 from fsm.model.values import value
+
+FOLD = 1
+"""The version of the fold, which checkpoints carry.
+
+One more where a field is added, or comes to mean something else, so that folding the same entries gives another value
+than the versions before had: then what an older checkpoint says is taken over where the stream begins with it, and not
+held against the fold elsewhere. A new field needs a default, which is what it had before there was such a thing.
+"""
 
 
 @value(slots=True)
@@ -17,6 +26,7 @@ class JobState:
     `slot` is the number of the run that holds it: from its `start` until its `released`.
     `accounted_to` is the last scheduled time that has its answer; ticks after it have none yet.
     `refusal` is the last refusal of a tick, so that the next one like it can be told apart from a new one.
+    `past` is what is remembered of runs that failed, None for a job that is well.
     """
 
     job: str
@@ -32,6 +42,7 @@ class JobState:
     slot: int | None = None
     refusal: Refused | None = None
     refused_at: Instant | None = None
+    past: Past | None = None
 
     def run(self, number: int) -> Run | None:
         """The run of that number, where the fold still holds it."""

@@ -1,16 +1,20 @@
-"""What stands in the way of a new run of a job."""
+"""What stands in the way of a new run of a job, and how many of its runs may wait.
+
+Nothing here ever lets two run at once: what is let through waits for the slot.
+"""
 
 from __future__ import annotations
 
 from fsm.instants import Duration, Moment
 from fsm.model.entries import Blocker
+from fsm.model.job import Job, Overlap
 from fsm.model.run import Run
-from fsm.model.states import RefusalReason, State
+from fsm.model.states import Cause, RefusalReason, State
 from fsm.model.stream import JobState
 
 
 def blocked(state: JobState) -> tuple[RefusalReason, Run] | None:
-    """Why a job with `overlap = "skip"` takes no further run now, and the run that is in the way.
+    """What is in the way of a run that would have to start now, as every run of a job with `overlap = "skip"` has.
 
     An ended run whose processes may still live holds the slot: then it is in the way as long as it does.
     """
@@ -22,6 +26,50 @@ def blocked(state: JobState) -> tuple[RefusalReason, Run] | None:
     if waiting:
         return RefusalReason.ALREADY_QUEUED, waiting[0]
     return None
+
+
+def waiting(state: JobState) -> list[Run]:
+    """The runs that stand in the queue, oldest first, but for those that catch up missed ticks."""
+    return [run for run in state.runs if run.state is State.QUEUED and run.cause is not Cause.CATCH_UP]
+
+
+def in_the_way(state: JobState, job: Job) -> tuple[RefusalReason, Run] | None:
+    """Why a job takes no further run into its queue now, by its `overlap`, and the run that is in the way.
+
+    `replace` ends a run that is running, not one that only waits: that would bring nothing forward, and a slot that
+    nothing frees would fill the journal.
+    """
+    if job.overlap is Overlap.SKIP:
+        return blocked(state)
+    queued = waiting(state)
+    if job.overlap is Overlap.QUEUE:
+        return (RefusalReason.QUEUE_FULL, queued[0]) if len(queued) >= job.queue_limit else None
+    return (RefusalReason.ALREADY_QUEUED, queued[0]) if queued else None
+
+
+def places(job: Job) -> int:
+    """How many runs may stand in the queue, but for those that catch up missed ticks."""
+    return job.queue_limit if job.overlap is Overlap.QUEUE else 1
+
+
+def overflow(state: JobState, job: Job) -> list[Run]:
+    """Those for which there is no place any more, the newest first, when the job becomes `job`."""
+    return list(reversed(waiting(state)[places(job) :]))
+
+
+def to_be_replaced(state: JobState) -> Run | None:
+    """The running run that a newer one is to take the slot of: it was let into the queue after that one had started.
+
+    Not one whose work is done inside some process: nothing ends that but its process, and what waits goes on waiting.
+    """
+    job, holder = state.definition, state.holder
+    if job is None or job.overlap is not Overlap.REPLACE or holder is None or holder.state is not State.RUNNING:
+        return None
+    if holder.arming is None or holder.arming.in_process or holder.started_at is None:
+        return None
+    since = holder.started_at
+    newer = [run for run in waiting(state) if run.number > holder.number and run.queued_at >= since]
+    return holder if newer else None
 
 
 def blocker(run: Run, now: Moment) -> Blocker:

@@ -21,6 +21,7 @@ from fsm.model.entries import Draft, Ended, Entry, SchedulerSettings, SchedulerU
 from fsm.model.events import LifecycleEvent
 from fsm.model.job import SCHEDULER_STREAM, Job
 from fsm.model.run import Run
+from fsm.model.settings import Settings
 from fsm.model.states import Actor
 from fsm.model.stream import JobState
 from fsm.ports import Append, Appended, Journal, Publisher
@@ -90,9 +91,9 @@ class Settled:
 class Book:
     """Folds by job, and appends to them under one epoch."""
 
-    def __init__(self, journal: Journal, publisher: Publisher, epoch: int, max_running: int) -> None:
+    def __init__(self, journal: Journal, publisher: Publisher, epoch: int, settings: Settings) -> None:
         self.journal, self.publisher, self.epoch = journal, publisher, epoch
-        self.max_running = max_running  # over all jobs; a setting in the journal changes it
+        self.settings = settings  # bounds over all jobs; an entry in the journal changes them
         self.cursor = journal.last_id()
         self._folds: dict[str, JobState] = {}
         self.deferred: dict[str, Deferred] = {}
@@ -162,7 +163,7 @@ class Book:
         if isinstance(entry.body, SchedulerUp) and entry.body.epoch > self.epoch:
             raise Fenced(self.epoch, entry.body.epoch)  # at once, not when something is to be appended
         if isinstance(entry.body, SchedulerSettings):
-            self.max_running = entry.body.max_running
+            self.settings = Settings(entry.body.max_running, entry.body.groups or ())
 
     def settle(self, intents: Iterable[Intent], clock: Callable[[], Moment]) -> Settled:
         """Decide all of `intents` and append what they give, durably, in one transaction.
@@ -198,11 +199,11 @@ class Book:
         folds: dict[str, JobState] = {}
         for intent in intents:
             state = folds.get(intent.job) or self.state(intent.job)
-            if not still_wanted(state, intent.command):
+            if not still_wanted(state, intent.command, now.utc):
                 continue
             command = intent.command
             if isinstance(command, Ticks):
-                command = Ticks(self.deferred.get(intent.job), command.flush)
+                command = Ticks(self.deferred.get(intent.job), command.flush, command.draining)
             elif intent.job in self.deferred and intent.job not in folds:  # what was deferred is written first
                 flush = Ticks(self.deferred[intent.job], flush=True)
                 state = batch.add(state, decide(state, flush, now, Actor.SCHEDULER).drafts)

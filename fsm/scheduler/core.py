@@ -6,18 +6,22 @@ from collections.abc import Callable, Iterable
 
 from attrs import frozen
 
-from fsm.engine.due import ticking
+from fsm.engine.due import tick_after
 from fsm.errors import Fenced, StoreError
-from fsm.instants import MINUTE, SECOND, Duration, Instant, Moment
-from fsm.model.commands import Go, QueueTimeout, Start, Ticks
+from fsm.instants import MINUTE, SECOND, Deadline, Duration, Instant, Moment
+from fsm.model.commands import Go, QueueTimeout, Start, Ticks, TryAgain
 from fsm.model.facts import Armed, ArmFailed, Changed, Fact
+from fsm.model.settings import Settings
 from fsm.model.states import Actor, State
 from fsm.model.stream import JobState
 from fsm.planning.refusals import WRITE_EVERY
-from fsm.ports import Clock, Journal, Launcher, Publisher
+from fsm.planning.restraint import restraint, retry_at, retry_due
+from fsm.ports import Clock, Journal, Launcher, Outputs, Publisher
 from fsm.scheduler.alarms import Alarms
 from fsm.scheduler.book import Book, Foreign, Intent
+from fsm.scheduler.drain import Drain
 from fsm.scheduler.presence import Presence, Who
+from fsm.scheduler.retention import Retention
 from fsm.scheduler.starter import Starter
 from fsm.scheduler.strangers import Strangers
 from fsm.scheduler.watcher import Watcher
@@ -31,6 +35,9 @@ them is late by no more than this."""
 
 SETTLE_WITHIN = Duration(10 * SECOND)
 """How long after the start the first ticks wait for searches of what earlier schedulers left."""
+
+BEFORE_DUE = Duration(SECOND // 20)
+"""Nothing is pruned so shortly before a tick: several times what one piece of it takes."""
 
 RETRY_STORE = Duration(SECOND)
 """How soon a turn that the store could not take is tried again."""
@@ -60,10 +67,12 @@ class Scheduler:
         *,
         nonce: Callable[[], str],
         who: Who,
-        max_running: int = 8,
+        settings: Settings | None = None,
+        outputs: Outputs | None = None,
     ) -> None:
+        self._outputs = outputs
         self.journal, self.clock, self.launcher, self.publisher = journal, clock, launcher, publisher
-        self._nonce, self._max_running = nonce, max_running
+        self._nonce, self._settings = nonce, settings or Settings()
         self._presence = Presence(journal, who)
         self.trouble: StoreError | None = None
         self._due = Alarms()
@@ -72,17 +81,21 @@ class Scheduler:
         self._retry_at: int | None = None
         self._alive_at = self._sweep_at = 0
         self._settle_by: int | None = None
+        self._waiting: set[str] = set()  # jobs with a failure that they remember: they may wait by the wall clock
+        self._last_utc = Instant(0)
 
     def begin(self) -> None:
         """A new epoch; every open run and every held slot is held against its evidence; due times are read."""
         now = self.clock.now()
         self.strangers = Strangers(self.launcher, self.journal)
-        self._presence.up(now, self._max_running, self.strangers.find())
-        self.book = Book(self.journal, self.publisher, self._presence.epoch, self._max_running)
-        self.starter = Starter(self.launcher, self.book, self.strangers, self._nonce)
+        self._presence.up(now, self._settings, self.strangers.find())
+        self.book = Book(self.journal, self.publisher, self._presence.epoch, self._settings)
+        self.starter = Starter(self.launcher, self.book, self.strangers, self._nonce, self.clock.now)
         self.watcher = Watcher(self.launcher, self.book, self.clock.now)
+        self._drain = Drain(self.journal, self.starter)
         self._alive_at, self._sweep_at = now.boot + ALIVE_EVERY, now.boot + SWEEP_EVERY
         self._settle_by = now.boot + SETTLE_WITHIN
+        self.retention = Retention(self.journal, self.clock, self._outputs, now)
         self._due.fill(dict(self.journal.due_times()))
         self.strangers.examine_all(now)
         for job in self.journal.busy_jobs():
@@ -92,6 +105,7 @@ class Scheduler:
     def turn(self) -> Wake:
         """Answer everything that has happened or come due, durably; then do what follows from it."""
         now = self.clock.now()
+        self._notice_the_wall_clock(now)
         self._follow_foreign(self.book.read_foreign(), now)
         intents = [*self._held(now), *self._from_facts(self.launcher.facts()), *self._from_clocks(now)]
         self._again = []
@@ -99,7 +113,17 @@ class Scheduler:
         self._housekeep(now)
         if self.trouble is None:
             self.starter.admit(now)
+            self._prune(now, quiet=not intents and not self._again)
         return self._wake(now)
+
+    def _prune(self, now: Moment, *, quiet: bool) -> None:
+        """A piece of it, where nothing else is to be done and nothing comes due in the next moment."""
+        due = self._due.next()
+        soon = due is not None and due - now.utc < BEFORE_DUE
+        try:
+            self.retention.work(now, quiet=quiet and not soon)
+        except StoreError as trouble:
+            self._in_trouble(trouble)
 
     def _held(self, now: Moment) -> list[Intent]:
         """What is to be asked again. A queue timeout only if its time has passed still: after a reboot deadlines count
@@ -134,6 +158,8 @@ class Scheduler:
             self._go(go)
         now = self.clock.now()
         self._follow_foreign(settled.foreign, now)
+        for job in settled.touched:
+            self.retention.note(job, self.book.state(job).seq)
         for job in {intent.job for intent in intents} | settled.touched:
             self._follow(job, now)
 
@@ -184,7 +210,10 @@ class Scheduler:
             if not any(intent.job == job for intent in intents):
                 self._set_deadline(job, now)
         if self._recovered(now):
-            intents += [Intent(job, Ticks()) for job in self._due.pop(now.utc)]
+            for job in self._due.pop(now.utc):
+                if retry_due(self.book.state(job), now.utc) is not None:
+                    intents.append(Intent(job, TryAgain()))  # before the ticks that it holds off
+                intents.append(Intent(job, Ticks(draining=self.draining)))
         return intents
 
     def _recovered(self, now: Moment) -> bool:
@@ -203,20 +232,41 @@ class Scheduler:
     def _follow(self, job: str, now: Moment) -> None:
         """Bring alarms, armings and watches in line with a stream that moved."""
         state = self.book.state(job)
-        self._set_due(state)
+        self._set_due(state, now)
         self.starter.consider(job)
         self.watcher.consider(job)
+        self._again += [intent for intent in self.watcher.replace(job) if intent not in self._again]
         self._set_deadline(job, now)
 
-    def _set_due(self, state: JobState) -> None:
+    def _set_due(self, state: JobState, now: Moment) -> None:
         deferred = self.book.deferred.get(state.job)
         after = deferred.until if deferred is not None else state.accounted_to
-        table = ticking(state)
-        due = None if table is None or after is None else table.next_after(after, state.anchor)
+        found = None if after is None else tick_after(state, after)
+        due = None if found is None else found.at
         if deferred is not None and state.refused_at is not None:
             write_by = Instant(state.refused_at + WRITE_EVERY)  # also where no further tick comes by then
             due = write_by if due is None else min(due, write_by)
+        if state.past is not None:
+            times = [at for at in (due, retry_at(state, now.utc), self._eased(state, now)) if at is not None]
+            due = min(times, default=None)
+            self._waiting.add(state.job)
+        else:
+            self._waiting.discard(state.job)
         self._due.set(state.job, due)
+
+    def _eased(self, state: JobState, now: Moment) -> Instant | None:
+        """When breaker and budget let go of what waits in the queue, if they hold any of it."""
+        if all(run.state is not State.QUEUED for run in state.runs):
+            return None
+        found = restraint(state, now.utc)
+        return None if found is None else found.until
+
+    def _notice_the_wall_clock(self, now: Moment) -> None:
+        """One that was set back ends the waits that began later than it says now (`fsm.planning.restraint`)."""
+        if now.utc < self._last_utc:
+            for job in sorted(self._waiting):
+                self._follow(job, now)
+        self._last_utc = now.utc
 
     def _set_deadline(self, job: str, now: Moment) -> None:
         times = [now.boot + run.start_by.left(now) for run in self.book.state(job).runs if run.state is State.QUEUED]
@@ -237,7 +287,12 @@ class Scheduler:
 
     def _say_alive(self, now: Moment) -> None:
         try:
-            self._presence.alive(now)
+            if self._drain.until is not None:
+                self._presence.draining(now, self._drain.until)
+            else:
+                self._presence.alive(now)
+                if self._presence.renew(now, self.book.settings):
+                    self.book.epoch = self._presence.epoch
         except StoreError as trouble:
             self._in_trouble(trouble)
         else:
@@ -246,13 +301,18 @@ class Scheduler:
 
     def _wake(self, now: Moment) -> Wake:
         boots = [self._sweep_at]
-        boots += [at for at in (self._deadlines.next(), self.strangers.alarm()) if at is not None]
+        late = self.starter.alarm() if self.trouble is None else None  # nothing is armed for a store in trouble
+        alarms = (self._deadlines.next(), self.strangers.alarm(), late)
+        boots += [at for at in alarms if at is not None]
         if self._retry_at is not None:
             boots.append(self._retry_at)
         else:
+            boots.append(self.retention.alarm())
             boots.append(now.boot if self._again else self._alive_at)
         if self._settle_by is not None:
             boots.append(self._settle_by)
+        if self._drain.until is not None and not self._drain.until.passed(now):
+            boots.append(now.boot + self._drain.until.left(now))
         due = self._due.next() if self._settle_by is None else None
         return Wake(None if due is None else Instant(due), min(boots))
 
@@ -261,6 +321,24 @@ class Scheduler:
         """Whether no run is open, no slot held and no tick due."""
         due = self._due.next()
         return not self._again and not self.journal.busy_jobs() and (due is None or due > self.clock.now().utc)
+
+    def drain(self, most: Duration | None) -> Deadline:
+        """Start nothing more, and refuse ticks and requests, until `drained`: in `most` at the latest, or, with None,
+        when the last of the runs is over by its own deadlines. Returns when that is. `turn` has to be called on."""
+        now = self.clock.now()
+        until = self._drain.begin(now, most)
+        self._say_alive(now)
+        return until
+
+    @property
+    def draining(self) -> bool:
+        """Whether `drain` was called."""
+        return self._drain.until is not None
+
+    @property
+    def drained(self) -> bool:
+        """Whether it was, and there is nothing left to wait for, or no time."""
+        return self._drain.over(self.clock.now())
 
     def end(self, reason: str) -> None:
         """Stop firing, in good order. Runs that are running go on; what is being armed is taken back.

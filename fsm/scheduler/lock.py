@@ -6,6 +6,7 @@ import json
 import os
 import select
 import signal
+from collections.abc import Callable
 
 from attrs import frozen
 
@@ -14,7 +15,7 @@ from fsm.instants import Instant, Moment, format_instant, parse_instant
 from fsm.realtime import this_process
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.locks import try_lock
-from fsm.supervise.processes import open_process
+from fsm.supervise.processes import open_process, stat_of
 
 _READ = 1024  # what is written is far shorter
 _TERM_WAIT_MS, _KILL_WAIT_MS = 5_000, 5_000
@@ -67,11 +68,12 @@ def who_serves(folder: DataFolder) -> Served | None:
         return Served(None, None, None)
 
 
-def take_over(folder: DataFolder) -> int | None:
+def take_over(folder: DataFolder, say: Callable[[str], object]) -> int | None:
     """End the scheduler that serves `folder`, also one that hangs or is stopped; its pid, or None if there is none.
 
-    It is asked first (SIGTERM) and killed five seconds later; it is never continued, for what it would do then. Runs
-    go on. Raises `AlreadyServed` when it cannot be told which process it is, or when it does not end.
+    It is asked first (SIGTERM) and killed five seconds later; one that is stopped hears nothing, and is killed at once:
+    it is never continued, for what it would do then. Runs go on. `say` is given a sentence before the wait. Raises
+    `AlreadyServed` when it cannot be told which process it is, or when it does not end.
     """
     served = who_serves(folder)
     if served is None:
@@ -82,7 +84,7 @@ def take_over(folder: DataFolder) -> int | None:
     if process is None:
         return served.pid
     try:
-        for number, wait_ms in ((signal.SIGTERM, _TERM_WAIT_MS), (signal.SIGKILL, _KILL_WAIT_MS)):
+        for number, wait_ms in _ways(served.pid, say):
             signal.pidfd_send_signal(process, number)
             if _ended(process, wait_ms):
                 return served.pid
@@ -93,6 +95,17 @@ def take_over(folder: DataFolder) -> int | None:
     finally:
         os.close(process)
     raise AlreadyServed(folder.path, served.pid)
+
+
+def _ways(pid: int, say: Callable[[str], object]) -> tuple[tuple[int, int], ...]:
+    """Signals, and how long to wait for the end after each (ms)."""
+    kill = (signal.SIGKILL, _KILL_WAIT_MS)
+    stat = stat_of(pid)
+    if stat is not None and stat.state in "Tt":
+        say(f"process {pid} is stopped; ending it")
+        return (kill,)
+    say(f"asking process {pid} to end; it is killed if that takes longer than {_TERM_WAIT_MS // 1000} s")
+    return (signal.SIGTERM, _TERM_WAIT_MS), kill
 
 
 def _ended(process: int, wait_ms: int) -> bool:

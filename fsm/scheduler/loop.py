@@ -12,6 +12,7 @@ import signal
 from collections.abc import Callable
 from typing import Protocol
 
+from fsm.instants import Deadline, Duration
 from fsm.scheduler.core import Scheduler, Wake
 from fsm.supervise.kernel import boot_timer, set_boot_timer, set_wall_timer, wall_timer
 
@@ -36,11 +37,16 @@ class Loop:
         reload: Callable[[], None],
         run_for_s: float | None = None,
         until_idle: bool = False,
+        drain: Duration | None = None,
+        drains: Callable[[Deadline], None],
     ) -> None:
+        """`drain`: how long to wait for what runs once it is told to stop; `drains` is called when that begins."""
         self._scheduler, self._source = scheduler, source
         self._after_turn, self._reload = after_turn, reload
         self._run_for_s, self._until_idle = run_for_s, until_idle
+        self._drain, self._drains = drain, drains
         self._reason: str | None = None
+        self._ending: tuple[str, Duration | None] | None = None  # why, and how long to wait for what runs
         self._reload_wanted = False
 
     def run(self) -> str:
@@ -57,6 +63,7 @@ class Loop:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._stop, signal.Signals(number).name)
             loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+            loop.add_signal_handler(signal.SIGQUIT, self._quit)
             if self._run_for_s is not None:
                 loop.call_later(self._run_for_s, self._stop, "its time is over")
             self._source.attach(loop, self._woken.set)
@@ -73,8 +80,13 @@ class Loop:
             if self._reload_wanted:
                 self._reload_wanted = False
                 self._reload()
+            if self._ending is not None and not self._scheduler.draining:
+                self._drains(self._scheduler.drain(self._ending[1]))
             wake = self._scheduler.turn()
             self._after_turn()
+            if self._ending is not None and self._scheduler.drained:
+                self._reason = f"{self._ending[0]}, drained"
+                return
             if self._until_idle and self._scheduler.idle:
                 return
             self._set_timers(wake, boot, wall)
@@ -94,7 +106,17 @@ class Loop:
         self._woken.set()
 
     def _stop(self, reason: str) -> None:
-        self._reason = reason
+        """A second time while it drains: at once."""
+        if self._drain is None or self._ending is not None:
+            self._reason = reason
+        else:
+            self._ending = reason, self._drain
+        self._woken.set()
+
+    def _quit(self) -> None:
+        """SIGQUIT asks for a drain, also where no length was given: then until the last run is over."""
+        if self._ending is None:
+            self._ending = "SIGQUIT", self._drain
         self._woken.set()
 
     def _hang_up(self) -> None:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from attrs import frozen
 
-from fsm.errors import Conflict, StoreError
-from fsm.instants import Moment
-from fsm.model.entries import Body, Draft, NumbersTaken, SchedulerAlive, SchedulerDown, SchedulerUp
+from fsm.errors import Conflict, Fenced, StoreError
+from fsm.instants import Deadline, Moment
+from fsm.model.entries import (
+    Body,
+    Checkpoint,
+    Draft,
+    NumbersTaken,
+    SchedulerAlive,
+    SchedulerDown,
+    SchedulerDraining,
+    SchedulerUp,
+)
 from fsm.model.job import SCHEDULER_STREAM
+from fsm.model.settings import Settings
 from fsm.model.states import Actor
+from fsm.model.stream import FOLD
+from fsm.planning.retention import SCHEDULERS_BETWEEN, TERM
 from fsm.ports import Append, Journal
 from fsm.scheduler.book import MAX_TRIES
 
@@ -25,22 +38,52 @@ class Who:
 
 class Presence:
     """One scheduler's entries about itself. Every method raises `StoreError` where the store cannot take it, `Fenced`
-    when another scheduler took over."""
+    or, when it begins, `WrongEpoch` when another scheduler took over."""
 
     def __init__(self, journal: Journal, who: Who) -> None:
         self._journal, self._who = journal, who
         self.epoch = 0
+        self._signs = 0  # of life, in this term
 
-    def up(self, now: Moment, max_running: int, taken: Mapping[str, int]) -> None:
+    def up(self, now: Moment, settings: Settings, taken: Mapping[str, int]) -> None:
         """Begin the next epoch. In the same transaction, numbers are `taken` that runs have which the journal does not
         know (highest number by job): nobody who sees this scheduler up can be given one of them."""
+        self._mark(now)
         self.epoch = self._journal.epoch() + 1
-        body = SchedulerUp(self.epoch, self._who.pid, now.boot_id, self._who.version, max_running)
+        self._signs = 0
+        groups = settings.groups or None
+        body = SchedulerUp(self.epoch, self._who.pid, now.boot_id, self._who.version, settings.max_running, groups)
         self._append(body, now, taken)
 
     def alive(self, now: Moment) -> None:
         """It is still there."""
         self._append(SchedulerAlive(self.epoch), now)
+        self._signs += 1
+
+    def renew(self, now: Moment, settings: Settings) -> bool:
+        """Begin a new term where this one is long enough. Raises `Fenced` where somebody else has begun one."""
+        if self._signs < TERM:
+            return False
+        self.down(now, "a new term")
+        if self._journal.epoch() != self.epoch:
+            raise Fenced(self.epoch, self._journal.epoch())
+        self.up(now, settings, {})
+        return True
+
+    def _mark(self, now: Moment) -> None:
+        """A checkpoint before a scheduler comes up, where enough came since the last one. If this process stops after
+        it, the next scheduler comes up behind it."""
+        state, (length, last_hash) = self._journal.state(SCHEDULER_STREAM), self._journal.head(SCHEDULER_STREAM)
+        marks = self._journal.span(SCHEDULER_STREAM, 0).marks
+        if length - (marks[-1].seq if marks else 0) >= SCHEDULERS_BETWEEN and state.seq == length:
+            body = Checkpoint(length, last_hash, state, FOLD)
+            draft = Draft(SCHEDULER_STREAM, now.utc, Actor.SCHEDULER, None, body)
+            with suppress(Conflict):  # somebody is appending; the next one sets it
+                self._journal.append([Append(state, (draft,))])
+
+    def draining(self, now: Moment, until: Deadline) -> None:
+        """It is still there, starts nothing more, and ends by `until`."""
+        self._append(SchedulerDraining(self.epoch, until), now)
 
     def down(self, now: Moment, reason: str) -> None:
         """It ended in good order."""

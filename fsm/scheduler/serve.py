@@ -5,24 +5,26 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
+
 import fsm
-from fsm.client.apply import Changes, apply
-from fsm.client.cancel import CarefulStopper
+from fsm.client.apply import Changes, apply_file
 from fsm.client.engine import Engine
-from fsm.client.settings import change_max_running, max_running
-from fsm.client.settle import Settler
+from fsm.client.settings import settings
 from fsm.codec.jobsfile import JobsFile, read_jobs
 from fsm.errors import BadJobs, CronfsmError, FolderUnusable, StoreError
-from fsm.instants import SECOND, Duration
+from fsm.instants import SECOND, Deadline, Duration, format_duration
 from fsm.journal.health import require_sound
+from fsm.journal.mend import Mender
+from fsm.journal.migrate import migrate
 from fsm.journal.missing import require_not_lost
 from fsm.journal.sqlite import SqliteJournal
 from fsm.model.events import LifecycleEvent
-from fsm.model.states import Actor
+from fsm.model.job import Job
+from fsm.model.states import Actor, State
 from fsm.realtime import SystemClock, this_process
 from fsm.scheduler.core import Scheduler
 from fsm.scheduler.lock import SchedulerLock, take_over
@@ -32,6 +34,13 @@ from fsm.scheduler.publish import Broadcast, Courier
 from fsm.scheduler.systemd import Notifier, deadly_kill_mode
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.launcher import ProcessLauncher
+from fsm.supervise.outputs import RunFolders
+
+DRAIN_MARGIN = Duration(30 * SECOND)
+"""What the service manager is asked to wait beyond a drain, for the last entries."""
+
+MOST_NAMED = 5
+"""Runs that are named when a drain begins."""
 
 MAX_FILE = 64 << 20
 """Bytes of a jobs file; a hundred thousand jobs take a quarter of it, and what is larger is no jobs file."""
@@ -47,9 +56,24 @@ def read_jobs_file(path: Path) -> JobsFile:
     if len(data) > MAX_FILE:
         raise BadJobs((f"{path}: it is larger than {MAX_FILE >> 20} MiB",))
     try:
-        return read_jobs(data.decode("utf-8"))
+        return _found_beside(read_jobs(data.decode("utf-8")), path)
     except UnicodeDecodeError as error:
         raise BadJobs((f"{path}: byte {error.start} is not UTF-8",)) from None
+
+
+def _found_beside(jobs: JobsFile, path: Path) -> JobsFile:
+    """`env_file` and `cwd` are named from where the jobs file lies; where `serve` was started says nothing about it."""
+    folder = path.resolve().parent
+
+    def there(name: str | None) -> str | None:
+        return None if name is None else os.path.normpath(os.path.join(folder, os.path.expanduser(name)))
+
+    def absolute(job: Job) -> Job:
+        if job.env_file is None and job.cwd is None:
+            return job
+        return attrs.evolve(job, env_file=there(job.env_file), cwd=there(job.cwd))
+
+    return attrs.evolve(jobs, jobs=tuple(absolute(job) for job in jobs.jobs))
 
 
 def forget_the_run() -> None:
@@ -85,12 +109,13 @@ class Server:
         run_for: Duration | None = None,
         until_idle: bool = False,
         takeover: bool = False,
+        drain: Duration | None = None,
         on_event: Callable[[LifecycleEvent], object] | None = None,
         say: Callable[[str], object] = print,
     ) -> None:
         self._folder, self._jobs_file = folder, jobs_file
         self._run_for_s = None if run_for is None else run_for / SECOND
-        self._until_idle, self._takeover = until_idle, takeover
+        self._until_idle, self._takeover, self._drain = until_idle, takeover, drain
         self._on_event, self._say_to = on_event, say
         self._trouble: str | None = None
         self._hindered: set[tuple[str, str]] = set()
@@ -108,7 +133,7 @@ class Server:
         jobs = read_jobs_file(self._jobs_file) if self._jobs_file is not None else None
         clock = SystemClock()
         self._folder.create()
-        ended = take_over(self._folder) if self._takeover else None
+        ended = take_over(self._folder, self._say_to) if self._takeover else None
         lock = SchedulerLock(self._folder, clock.now())
         voice: Courier[str] = Courier(self._say_to, "cronfsm-voice")
         self._say = voice.put
@@ -123,6 +148,7 @@ class Server:
             publisher.subscribe(self._on_event)
         try:
             require_not_lost(self._folder.journal, self._folder.has_runs)
+            self._bring_up_to_date(clock)
             journal = SqliteJournal(self._folder.journal)
             try:
                 require_sound(journal.path, journal.unsound())
@@ -134,6 +160,15 @@ class Server:
             voice.close()
             lock.close()
 
+    def _bring_up_to_date(self, clock: SystemClock) -> None:
+        """A journal that an older version wrote. The lock is held: no scheduler of that version is up any more."""
+        migrated = migrate(self._folder.journal, Mender(clock.now(), this_process()[0], fsm.__version__).stamp)
+        if migrated is not None:
+            self._say(
+                f"the journal was brought from schema {migrated.source} to {migrated.target}; "
+                f"as it was before, it is kept in {migrated.kept}"
+            )
+
     def _serve(
         self,
         journal: SqliteJournal,
@@ -144,9 +179,7 @@ class Server:
     ) -> None:
         launcher = ProcessLauncher(self._folder, clock)
         try:
-            settler = Settler(journal, launcher, clock, pause=time.sleep)
-            stopper = CarefulStopper(launcher, settler)
-            self._engine = Engine(journal, clock=clock, stopper=stopper, actor=Actor.SCHEDULER)
+            self._engine = Engine(journal, clock=clock, stopper=launcher, actor=Actor.SCHEDULER)
             if jobs is not None:
                 self._apply(jobs)
             self._scheduler = Scheduler(
@@ -156,7 +189,8 @@ class Server:
                 publisher,
                 nonce=lambda: secrets.token_hex(8),
                 who=Who(this_process()[0], fsm.__version__),
-                max_running=max_running(journal),
+                settings=settings(journal),
+                outputs=RunFolders(self._folder),
             )
             loop = Loop(
                 self._scheduler,
@@ -165,6 +199,8 @@ class Server:
                 reload=self._reload,
                 run_for_s=self._run_for_s,
                 until_idle=self._until_idle,
+                drain=self._drain,
+                drains=lambda until: self._drains(until, clock, notifier),
             )
             self._scheduler.begin()
             notifier.ready()
@@ -176,10 +212,7 @@ class Server:
 
     def _apply(self, jobs: JobsFile) -> Changes:
         source = f"file:{self._jobs_file.resolve()}" if self._jobs_file is not None else "file:"
-        changes = apply(self._engine, jobs.jobs, source=source, prune_source=True)
-        if jobs.max_running is not None:
-            change_max_running(self._engine, jobs.max_running)
-        return changes
+        return apply_file(self._engine, jobs, source=source, prune_source=True)
 
     def _reload(self) -> None:
         """SIGHUP. A mistake in the file leaves everything as it was."""
@@ -203,6 +236,16 @@ class Server:
                 if names
             ]
             self._say(f"{self._jobs_file} was read again: " + (", ".join(counts) or "nothing changed"))
+
+    def _drains(self, until: Deadline, clock: SystemClock, notifier: Notifier) -> None:
+        left = max(0, until.left(clock.now()))
+        notifier.stopping(left + DRAIN_MARGIN)
+        running = self._engine.runs(states=frozenset({State.RUNNING}), limit=MOST_NAMED + 1)
+        names = ", ".join(run.id for run in running[:MOST_NAMED]) + (", ..." if len(running) > MOST_NAMED else "")
+        self._say(
+            f"draining: nothing more is started; waiting up to {format_duration(-(-left // SECOND) * SECOND)} "
+            f"for {names or 'what still holds a slot'} (stop once more to leave it running now)"
+        )
 
     def _after_turn(self) -> None:
         """Say what a person should know: trouble with the store, slots that nothing frees."""

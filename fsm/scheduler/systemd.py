@@ -28,9 +28,9 @@ class Notifier:
         """Jobs are scheduled from now on."""
         self._send(f"READY=1\nSTATUS=scheduling\nMAINPID={os.getpid()}")
 
-    def stopping(self) -> None:
-        """It ends; its runs do not."""
-        self._send("STOPPING=1")
+    def stopping(self, within_us: int | None = None) -> None:
+        """It ends; its runs do not. `within_us`: it may take so long (µs), and is not to be killed before."""
+        self._send("STOPPING=1" + ("" if within_us is None else f"\nSTATUS=draining\nEXTEND_TIMEOUT_USEC={within_us}"))
 
     def _send(self, message: str) -> None:
         if not self._address:

@@ -16,12 +16,20 @@ from fsm.model.facts import Changed, Execution, Finding, Searched, StopAnswer
 from fsm.model.job import REAP_MARGIN
 from fsm.model.run import Run
 from fsm.model.states import Actor, Evidence, Reason, State, Trigger
+from fsm.planning.overlap import to_be_replaced
 from fsm.planning.reconciliation import gone, reconcile
 from fsm.ports import Examination, Launcher
 from fsm.scheduler.book import Book, Intent
 
 SEARCH_AGAIN = Duration(30 * SECOND)
 """How long to wait before searching anew for what could not be ended: it may end by itself, or be ended by hand."""
+
+ASK_AGAIN = Duration(SECOND)
+"""How long a mailbox may be busy before its supervisor is taken to hang: who uses it needs microseconds."""
+
+LATE, TURN_WITHIN = Duration(2 * SECOND), Duration(5 * SECOND)
+"""When a run has been overdue for `LATE` before it is looked at, its supervisor gets so long to have a turn. A few
+milliseconds do; right after a suspension everybody on the machine wants one."""
 
 
 @frozen(slots=True)
@@ -41,6 +49,8 @@ class Watcher:
         self._searches: dict[str, _Search] = {}  # nonce -> search under way
         self.hindered: dict[str, tuple[str, int]] = {}  # job -> what keeps its slot held, when to search again
         self._kill_by: dict[str, tuple[str, int]] = {}  # job -> nonce, boot time after which a mute one is killed
+        self._busy_until: dict[str, int] = {}  # job -> boot time up to which its holder's mailbox may be busy
+        self._turn_until: dict[str, int] = {}  # job -> boot time up to which an overdue supervisor has its turn
 
     @property
     def searching(self) -> bool:
@@ -66,6 +76,8 @@ class Watcher:
             kept.close()
         self.hindered.pop(job, None)
         self._kill_by.pop(job, None)
+        self._busy_until.pop(job, None)
+        self._turn_until.pop(job, None)
         nonce = self._nonces.pop(job, None)
         if nonce is not None:
             del self._watched[nonce]
@@ -127,9 +139,9 @@ class Watcher:
             again = self.hindered[job][1]
         elif run.state is State.RUNNING:
             again = now.boot + (run.reap_by.left(now) if run.reap_by is not None else 0)
-            killed = self._kill_by.get(job)
-            if killed is not None and killed[0] == run.arming.nonce:
-                again = max(again, killed[1])
+            again = max(again, self._turn_until.get(job, again))
+            busy = self._busy_until.get(job, again)
+            again = min(again, busy) if to_be_replaced(self.book.state(job)) is not None else max(again, busy)
         else:
             again = self._kill_time(run, run.arming.nonce, now)
         return again
@@ -152,13 +164,28 @@ class Watcher:
             self._searches[execution.arming.nonce] = _Search(job, self._kept[job].finding)
             self.launcher.search(execution)
             return [Intent(job, _overdue(run), Actor.REAPER)] if overdue else []
+        if overdue and self._looked_late(job, run, now):
+            return self.examine(job)
         if overdue:
             return self._end_overdue(job, run, execution)
         if run.state.terminal and self._kill_time(run, execution.arming.nonce, now) <= now.boot:
             del self._kill_by[job]  # and again, after as long, should it survive that
             self.launcher.kill(execution)
             return self.examine(job)
-        return []
+        return self.replace(job) if job in self._busy_until else []
+
+    def replace(self, job: str) -> list[Intent]:
+        """End the running run whose slot a newer one is to take (`overlap = "replace"`): stop first, then the verdict.
+
+        It follows from the stream, so if this process stops anywhere here, the next one does it.
+        """
+        run = to_be_replaced(self.book.state(job))
+        execution = self._holder(job)
+        if run is None or execution is None or job in self._kept:
+            return []  # its supervisor is dead: what is found of it decides
+        if self._busy_until.get(job, 0) > self._clock().boot:
+            return []
+        return self._stop(job, execution, Reason.REPLACED, Stop(run.number, Reason.REPLACED, stopped=True))
 
     def _end_overdue(self, job: str, run: Run, execution: Execution) -> list[Intent]:
         intents = self.examine(job)
@@ -166,13 +193,35 @@ class Watcher:
             return intents
         if job in self._kept:  # its supervisor is dead; a search is under way
             return [Intent(job, _overdue(run), Actor.REAPER)]
-        if not execution.arming.in_process and self.launcher.stop(execution, Reason.OVERDUE) is StopAnswer.BUSY:
-            # It may be some time in dying (a disk that does not answer): look, and kill, again later, not at once.
-            self._kill_by[job] = (execution.arming.nonce, self._clock().boot + SEARCH_AGAIN)
-            self.launcher.kill(execution)
-            return self.examine(job)
+        if execution.arming.in_process:
+            return self.examine(job) or [Intent(job, _overdue(run), Actor.REAPER)]
+        return self._stop(job, execution, Reason.OVERDUE, _overdue(run))
+
+    def _stop(self, job: str, execution: Execution, reason: Reason, verdict: Command) -> list[Intent]:
+        if self.launcher.stop(execution, reason) is StopAnswer.BUSY:
+            return self._busy(job, execution)
         # its own verdict, if it gave one before the stop, comes before ours
-        return self.examine(job) or [Intent(job, _overdue(run), Actor.REAPER)]
+        return self.examine(job) or [Intent(job, verdict, Actor.REAPER)]
+
+    def _looked_late(self, job: str, run: Run, now: Moment) -> bool:
+        """Whether it has been overdue for longer than a scheduler that is awake lets pass, and so only for a moment.
+
+        The machine was suspended, or no scheduler was up. Perhaps its supervisor had no turn either: then it is not
+        mute, and ends the run itself as soon as it has one.
+        """
+        if run.reap_by is None or -run.reap_by.left(now) <= LATE:
+            return False
+        return now.boot < self._turn_until.setdefault(job, now.boot + TURN_WITHIN)
+
+    def _busy(self, job: str, execution: Execution) -> list[Intent]:
+        """Somebody holds its mailbox. It is asked once more in a moment (that may be a client), then killed."""
+        now = self._clock().boot
+        if now < self._busy_until.setdefault(job, now + ASK_AGAIN):
+            return []
+        # It may be some time in dying (a disk that does not answer): look, and kill, again later, not at once.
+        self._busy_until[job] = now + SEARCH_AGAIN
+        self.launcher.kill(execution)
+        return self.examine(job)
 
     def close(self) -> None:
         """Let every life lock go."""

@@ -7,7 +7,7 @@ import errno
 import os
 
 from fsm.supervise import mailbox
-from fsm.supervise.armingfile import ArmingFile, json_text
+from fsm.supervise.armingfile import SIZE, SIZE_OF_AGENT, ArmingFile, json_text
 from fsm.supervise.cgroup import Cgroup
 from fsm.supervise.locks import try_lock
 from fsm.supervise.processes import own_start
@@ -83,7 +83,8 @@ def _make_files(order: SentOrder, slot: int) -> Armed:
         first = _make_folder(order.folder)
         group = json_text(cgroup.path, MAX_CGROUP) if cgroup else "null"
         last = b',"pid":%d,"pid_start":%d,"cgroup":%b}' % (os.getpid(), pid_start, group.encode("ascii"))
-        file = ArmingFile(order.arming_file, order.header + last)
+        size = SIZE if order.agent is None else SIZE_OF_AGENT
+        file = ArmingFile(order.arming_file, order.header + last, size)
         mailbox.create(order.mailbox)
         os.fsync(file.fd)
         _sync_folders(order.folder, 3 if first else 2)

@@ -73,6 +73,8 @@ HEADER = Part(b"CFah", 0, 2048)
 VERDICT = Part(b"CFve", 2048, 512)  # a sector each: a disk writes it whole or not at all
 EMPTIED = Part(b"CFem", 2560, 512)
 COMMAND = Part(b"CFco", 3072, 512)
+AGENT = Part(b"CFag", SIZE, 3 * SIZE)
+SIZE_OF_AGENT = SIZE + AGENT.size  # the file of an agent's run: what its output said is preallocated, too
 
 
 def verdict_part(
@@ -83,6 +85,7 @@ def verdict_part(
     started_at_us: int | None = None,
     exit_code: int | None = None,
     signal: int | None = None,
+    error_class: str | None = None,
     error: str | None = None,
 ) -> bytes:
     """How a run ended, in the words of the lifecycle table; instants in UTC microseconds.
@@ -96,6 +99,8 @@ def verdict_part(
         text += f',"exit_code":{exit_code}'
     if signal is not None:
         text += f',"signal":{signal}'
+    if error_class is not None:
+        text += f',"error_class":"{error_class}"'
     if error is not None:
         text += f',"error":{json_text(error, VERDICT.room - len(text) - 10)}'
     return VERDICT.pack(text.encode("ascii") + b"}")
@@ -110,6 +115,16 @@ def emptied_part(at_us: int, code: int | None = None, output: int = 0, dropped: 
     if code is not None:
         text += f',"exit_code":{code}' if code >= 0 else f',"signal":{-code}'
     return EMPTIED.pack(text.encode("ascii") + b"}")
+
+
+def agent_part(evidence: dict[str, object]) -> bytes:
+    """What an agent's output said, in the fields of `fsm.model.agent.AgentEvidence`. What doesn't fit is left out."""
+    for without in ("", "denied", "answer"):
+        evidence = {name: value for name, value in evidence.items() if name != without}
+        payload = json.dumps(evidence, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        if len(payload) <= AGENT.room:
+            break
+    return AGENT.pack(payload)
 
 
 def json_text(text: str, room: int) -> str:
@@ -129,7 +144,7 @@ class ArmingFile:
 
     __slots__ = ("fd",)
 
-    def __init__(self, path: str | bytes, header: bytes) -> None:
+    def __init__(self, path: str | bytes, header: bytes, size: int = SIZE) -> None:
         """Make the file, take the life lock, fill it in full. Raises OSError (no room, exists already, …).
 
         It is durable only once the caller has synced it and its folders.
@@ -138,7 +153,7 @@ class ArmingFile:
         try:
             if not lock_open_file(self.fd):
                 self._insist()
-            self._write(0, HEADER.pack(header).ljust(SIZE, b"\0"))
+            self._write(0, HEADER.pack(header).ljust(size, b"\0"))
         except BaseException:
             os.close(self.fd)
             raise
@@ -163,6 +178,10 @@ class ArmingFile:
             self._write(VERDICT.offset, verdict if emptied is None else verdict + emptied)
         elif emptied is not None:
             self._write(EMPTIED.offset, emptied)
+
+    def agent(self, evidence: bytes) -> None:
+        """What `agent_part` gives. Before the verdict, so that nobody finds that without this. Raises OSError."""
+        self._write(AGENT.offset, evidence)
 
     def _write(self, offset: int, data: bytes) -> None:
         if os.pwrite(self.fd, data, offset) != len(data):

@@ -17,34 +17,50 @@ _AT_FOLDER, _AT_PROGRAM, _AT_SETUP = b"d", b"p", b"s"
 _NOT_HERE = (errno.ENOENT, errno.ENOTDIR)  # look for the program further along PATH
 
 
-def start(order: SentOrder, keep: int, close: int, cgroup: Cgroup | None) -> tuple[int, int, int]:
-    """Fork and become the command: its pid, the pipe of its output, and one that closes on exec or says why not.
+class Started:
+    """The pid of the command, the pipe of its output, one that closes on exec or says why not, and, for an agent only,
+    one of its standard error: what it answers must not be mixed with that."""
 
-    `keep` is the one descriptor besides 0, 1 and 2 that the command inherits (the slot lock); `close` is closed before
-    anything that could hang (the life lock). Until it has become the command, each page that either of the two
+    __slots__ = ("errors", "failed", "output", "pid")
+
+    def __init__(self, pid: int, output: int, failed: int, errors: int | None) -> None:
+        self.pid, self.output, self.failed, self.errors = pid, output, failed, errors
+
+
+def start(order: SentOrder, slot: int, close: int, cgroup: Cgroup | None) -> Started:
+    """Fork and become the command.
+
+    `slot` is the one descriptor besides 0, 1 and 2 that the command inherits (the slot lock), unless what it leaves
+    behind may stay: that would hold the lock for as long. `close` is closed before anything that could hang (the life
+    lock). Until it has become the command, each page that either of the two
     touches is copied: whoever called should wait for the second pipe first. Raises OSError where no process can be
     forked.
     """
     output, into_output = os.pipe2(os.O_CLOEXEC)
     failed, into_failed = os.pipe2(os.O_CLOEXEC)
+    errors, into_errors = os.pipe2(os.O_CLOEXEC) if order.agent is not None else (None, into_output)
     parent = os.getpid()
     try:
         pid = os.fork()
     except OSError:
-        for fd in (output, into_output, failed, into_failed):
-            os.close(fd)
+        for fd in {output, into_output, failed, into_failed, into_errors, errors}:
+            if fd is not None:
+                os.close(fd)
         raise
     if pid == 0:
-        _become(order, parent, keep, close, cgroup, into_output, into_failed)
+        _become(order, parent, slot, close, cgroup, into_output, into_errors, into_failed)
     os.close(into_output)
     os.close(into_failed)
     os.set_blocking(output, False)
     os.set_blocking(failed, False)
-    return pid, output, failed
+    if errors is not None:
+        os.close(into_errors)
+        os.set_blocking(errors, False)
+    return Started(pid, output, failed, errors)
 
 
 def _become(
-    order: SentOrder, parent: int, keep: int, close: int, cgroup: Cgroup | None, output: int, failed: int
+    order: SentOrder, parent: int, slot: int, close: int, cgroup: Cgroup | None, output: int, errors: int, failed: int
 ) -> NoReturn:
     """In the child, from fork to exec. If it stops here nothing was executed."""
     where = _AT_SETUP
@@ -58,8 +74,9 @@ def _become(
             with contextlib.suppress(OSError):  # never a reason to fail a run: cookie and descent are left
                 cgroup.enter()
         os.dup2(output, 1)
-        os.dup2(output, 2)
-        os.set_inheritable(keep, True)
+        os.dup2(errors, 2)
+        if not order.keep:
+            os.set_inheritable(slot, True)
         set_mask(signal.SIG_SETMASK, ())  # none is ignored: the fork server has seen to that
         for name, text in order.env:
             os.putenv(name, text)

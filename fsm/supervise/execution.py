@@ -12,13 +12,15 @@ import signal
 import time
 from collections.abc import Callable
 
+from fsm.agents.interpret import evidence, interpret
+from fsm.agents.output import Output, Printed
 from fsm.supervise import child, tree
 from fsm.supervise.arming import Armed
-from fsm.supervise.armingfile import emptied_part, verdict_part
+from fsm.supervise.armingfile import agent_part, emptied_part, verdict_part
 from fsm.supervise.capture import Capture
 from fsm.supervise.mailbox import stop_in
 from fsm.supervise.sent import SentOrder
-from fsm.supervise.waiting import STOP_SIGNAL, Waiter, boot_us, utc_us
+from fsm.supervise.waiting import STOP_SIGNAL, Waiter, awake_us, boot_us, utc_us
 
 TIMED_OUT = "cron: job execution timed out"
 """The error text of a run that ran too long; gateways that follow lifecycle events know it."""
@@ -40,7 +42,9 @@ class Execution:
         "_armed",
         "_capture",
         "_empty",
+        "_errors",
         "_failed",
+        "_heard_us",
         "_kill_at_us",
         "_main",
         "_more",
@@ -50,6 +54,7 @@ class Execution:
         "_pause_us",
         "_poke",
         "_poke_due",
+        "_printed",
         "_run_by_us",
         "_started_boot_us",
         "_started_us",
@@ -66,6 +71,8 @@ class Execution:
         self._run_by_us = run_by_us
         self._main = 0
         self._output: int | None = None  # the command's, until nobody can write any more
+        self._errors: int | None = None  # an agent's standard error; any other command's is its output
+        self._printed = Printed() if order.agent is not None else None  # what an agent says of how it went
         self._failed: int | None = None  # closes on exec
         self._not_started: bytes | None = None
         self._status: int | None = None  # of the command, as waitpid gave it
@@ -77,6 +84,7 @@ class Execution:
         self._kill_at_us = 0
         self._pause_us = _FIRST_PAUSE_US
         self._capture: Capture | None = None  # once there is output
+        self._heard_us = 0  # CLOCK_MONOTONIC at its start, then at its last output; only where there is an idle timeout
 
     def run(self) -> None:
         """Everything up to the finished report. Raises nothing that the command or the disk could cause."""
@@ -89,17 +97,23 @@ class Execution:
         """S6. If the process stops here: the kernel kills the command with it; the search finds the rest."""
         armed, waiter = self._armed, self._waiter
         self._started_boot_us, self._started_us = boot_us(), utc_us()
+        if self._order.idle_us:
+            self._heard_us = awake_us()
         try:
-            self._main, self._output, self._failed = child.start(self._order, armed.slot, armed.file.fd, armed.cgroup)
+            started = child.start(self._order, armed.slot, armed.file.fd, armed.cgroup)
         except OSError as error:
             self._verdict = verdict_part("fail", "start_failed", utc_us(), error=f"cannot fork: {error.strerror}")
             return False
+        self._main, self._output, self._failed = started.pid, started.output, started.failed
         waiter.add(self._failed)
         waiter.add(self._output)
+        if started.errors is not None:
+            self._errors = started.errors
+            waiter.add(self._errors)
         return True
 
     def _turn(self) -> None:
-        due = self._run_by_us if self._verdict is None else self._kill_at_us
+        due = self._due_us() if self._verdict is None else self._kill_at_us
         if self._more or self._poke_due:
             due = 0 if self._more else min(due, boot_us() + _POKE_AGAIN_US)
         waiter = self._waiter
@@ -108,7 +122,9 @@ class Execution:
                 self._executed()
             elif fd == self._output:
                 self._take_output(_READS_AT_ONCE)
-        overdue = self._verdict is None and boot_us() >= self._run_by_us
+            elif fd == self._errors:
+                self._take_errors(_READS_AT_ONCE)
+        overdue = self._verdict is None and self._overdue() is not None
         if overdue or self._more or signal.SIGCHLD in waiter.signals:
             self._collect()
         if self._verdict is None:
@@ -118,6 +134,19 @@ class Execution:
             self._kill()
         if self._poke_due:
             self._poke_due = not self._poke()
+
+    def _due_us(self) -> int:
+        """CLOCK_BOOTTIME by which it is judged if nothing happens before: its deadline, or too long a silence.
+
+        Silence is counted while the machine is awake, so a machine that was suspended wakes the run up with it: the
+        timer then comes early, finds that there is silence left, and is set anew.
+        """
+        if not self._order.idle_us:
+            return self._run_by_us
+        return min(self._run_by_us, boot_us() + self._silence_left_us())
+
+    def _silence_left_us(self) -> int:
+        return self._heard_us + self._order.idle_us - awake_us()
 
     def _executed(self) -> None:
         """S7: the pipe that closes on exec has been closed, or says why there was none."""
@@ -137,21 +166,32 @@ class Execution:
 
     def _take_output(self, reads: int) -> None:
         """What is there, in bounded bites. Does not wait."""
+        if self._output is not None:
+            self._output = self._take(self._output, reads, self._printed.out if self._printed is not None else None)
+
+    def _take_errors(self, reads: int) -> None:
+        if self._errors is not None and self._printed is not None:
+            self._errors = self._take(self._errors, reads, self._printed.err)
+
+    def _take(self, fd: int, reads: int, keep: Callable[[bytes], None] | None) -> int | None:
+        """The descriptor, or None once nobody can write to it any more."""
         for _ in range(reads):
-            if self._output is None:
-                return
             try:
-                data = os.read(self._output, _READ)
+                data = os.read(fd, _READ)
             except BlockingIOError:
-                return
+                return fd
             if not data:
-                self._waiter.remove(self._output)
-                os.close(self._output)
-                self._output = None
-                return
+                self._waiter.remove(fd)
+                os.close(fd)
+                return None
+            if self._order.idle_us:
+                self._heard_us = awake_us()
             if self._capture is None:
                 self._capture = Capture(self._order.folder, self._order.output_limit)
             self._capture.keep(data)
+            if keep is not None:
+                keep(data)
+        return fd
 
     def _collect(self) -> bool:
         """Take every child that has ended from the kernel; True once nothing of the tree is left. Does not wait.
@@ -181,10 +221,15 @@ class Execution:
         if self._status is not None:
             self._verdict = self._exit_verdict(os.waitstatus_to_exitcode(self._status))
             grace_us = min(grace_us, _LEFTOVER_GRACE_US)
+            if self._order.keep:
+                self._empty = True  # the run is over with its command; verdict and end are then one write
         elif self._waiter.told_to_end:
             self._verdict = verdict_part("reap", "host_stop", utc_us(), started_at_us=self._started_us)
         else:
             self._verdict = self._stopped_or_overdue()
+        if self._printed is not None and self._verdict is not None and self._status is None:
+            self._take_output(_DRAIN)
+            self._note(evidence(self._order.agent or "", self._output_of(self._printed)))
         if self._verdict is not None and not self._empty:
             self._announce(self._verdict)
             self._kill_at_us = boot_us() + grace_us
@@ -194,19 +239,58 @@ class Execution:
         if self._not_started is not None:
             error = child.why_not_started(self._not_started, self._order)
             return verdict_part("fail", "start_failed", now, error=error)
+        if self._printed is not None:
+            return self._agent_verdict(self._printed, code)
         if code == 0:
             return verdict_part("succeed", "completed", now, started_at_us=started, exit_code=0)
         if code > 0:
             return verdict_part("fail", "exit_code", now, started_at_us=started, exit_code=code)
         return verdict_part("fail", "signal", now, started_at_us=started, signal=-code)
 
+    def _agent_verdict(self, printed: Printed, code: int) -> bytes:
+        """S8 for an agent: what it printed says how it went, for its exit code alone is not to be trusted.
+
+        All that it has printed itself is in the pipes by now. If the process stops here, before the verdict: as any
+        supervisor that is gone without one.
+        """
+        self._take_output(_DRAIN)
+        self._take_errors(_DRAIN)
+        exit_code, signal_ = (code, None) if code >= 0 else (None, -code)
+        outcome = interpret(self._order.agent or "", self._output_of(printed), exit_code, signal_)
+        self._note(outcome.evidence)
+        return verdict_part(
+            outcome.trigger,
+            outcome.reason,
+            utc_us(),
+            started_at_us=self._started_us,
+            exit_code=exit_code,
+            signal=signal_,
+            error_class=outcome.error_class,
+            error=outcome.error,
+        )
+
+    def _output_of(self, printed: Printed) -> Output:
+        return printed.output().without(self._order.secrets)
+
+    def _note(self, said: dict[str, object]) -> None:
+        """What an agent's output says, beside the verdict and before it; synced with it. The verdict can do without."""
+        with contextlib.suppress(OSError):
+            self._armed.file.agent(agent_part(said))
+
     def _stopped_or_overdue(self) -> bytes | None:
-        overdue = boot_us() >= self._run_by_us
+        overdue = self._overdue()
         reason = stop_in(self._order.mailbox) if overdue or STOP_SIGNAL in self._waiter.signals else None
         if reason is not None:
             return verdict_part("reap", reason, utc_us(), started_at_us=self._started_us)
-        if overdue:
-            return verdict_part("time_out", "run_timeout", utc_us(), started_at_us=self._started_us, error=TIMED_OUT)
+        if overdue is not None:
+            return verdict_part("time_out", overdue, utc_us(), started_at_us=self._started_us, error=TIMED_OUT)
+        return None
+
+    def _overdue(self) -> str | None:
+        if boot_us() >= self._run_by_us:
+            return "run_timeout"
+        if self._order.idle_us and self._silence_left_us() <= 0:
+            return "idle_timeout"
         return None
 
     def _announce(self, verdict: bytes) -> None:
@@ -243,6 +327,7 @@ class Execution:
         """S10, S11. If the process stops before the report is written: gone, slot held, searched for."""
         at_us, output, dropped = utc_us(), 0, 0
         self._take_output(_DRAIN)  # what is left, even if an outsider still holds it open
+        self._take_errors(_DRAIN)
         if self._capture is not None:
             self._capture.close()
             output, dropped = self._capture.total, self._capture.dropped

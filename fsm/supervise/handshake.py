@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 
 from fsm.instants import format_instant
 from fsm.model.facts import Execution, Order
+from fsm.model.secrets import is_secret
+from fsm.supervise.envfile import read_env_file
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.forkclient import ForkServer
 from fsm.supervise.sent import MAX_ORDER, SentOrder
 
+_SHORTEST_SECRET = 6  # characters
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"  # where neither the job nor the environment has one
 
 
@@ -56,19 +60,29 @@ class Handshake:
 
 
 def make_order(
-    folder: DataFolder, order: Order, boot_id: str, *, path: str | None, cgroup_parent: str | None, home: str
+    folder: DataFolder,
+    order: Order,
+    boot_id: str,
+    *,
+    inherited: Mapping[str, str],
+    cgroup_parent: str | None,
+    home: str,
 ) -> SentOrder:
     """Work out all that a supervisor needs. Raises ValueError with a sentence where the order can't be followed.
 
-    `path` is the PATH that commands inherit, `home` a digest of the control groups that supervisors are in.
+    `inherited` is the environment that commands inherit, `home` a digest of the control groups that supervisors are in.
     """
     argv = _argv(order)
-    size = sum(map(len, argv)) + sum(len(name) + len(text) for name, text in order.env)
+    from_file = read_env_file(order.env_file) if order.env_file is not None else []
+    env = [*order.env, *from_file]
+    size = sum(map(len, argv)) + sum(len(name) + len(text) for name, text in env)
     if size > MAX_ORDER // 8:  # a character is 4 bytes at most; Linux takes less anyway
         raise ValueError(f"job {order.job}: its command and environment are too large ({size} characters)")
     token = folder.token(order.nonce)
     scheduled_for = "" if order.scheduled_for is None else format_instant(order.scheduled_for)
-    cgroup = os.path.join(cgroup_parent, f"cronfsm-{token}") if cgroup_parent else None
+    # A group would have to stay for as long as what is left behind does, and nobody would be there to remove it.
+    parent = None if order.keep_leftovers else cgroup_parent
+    cgroup = os.path.join(parent, f"cronfsm-{token}") if parent else None
     header = {
         "job": order.job,
         "number": order.number,
@@ -86,9 +100,9 @@ def make_order(
         slot_lock=os.fsencode(folder.slot_lock(order.job)),
         poke=os.fsencode(folder.poke),
         argv=[os.fsencode(word) for word in argv],
-        programs=_programs(argv[0], next((text for name, text in order.env if name == "PATH"), path)),
+        programs=_programs(argv[0], dict(env).get("PATH", inherited.get("PATH"))),
         env=_encoded(
-            *order.env,
+            *env,
             ("CRONFSM_RUN_ID", order.run_id),
             ("CRONFSM_RUN_TOKEN", token),
             ("CRONFSM_JOB", order.job),
@@ -102,7 +116,17 @@ def make_order(
         output_limit=order.output_limit,
         arm_by_us=order.arm_by.boot,
         cgroup=cgroup,
+        idle_us=order.idle_timeout_us or 0,
+        keep=order.keep_leftovers,
+        agent=None if order.agent is None else str(order.agent),
+        secrets=[] if order.agent is None else _secrets(from_file, [*inherited.items(), *order.env]),
     )
+
+
+def _secrets(from_file: Sequence[tuple[str, str]], others: Sequence[tuple[str, str]]) -> list[bytes]:
+    """Values that an agent's evidence must not hold, the longest first. Very short ones are words, not secrets."""
+    texts = {text for _, text in from_file} | {text for name, text in others if is_secret(name)}
+    return sorted((os.fsencode(text) for text in texts if len(text) >= _SHORTEST_SECRET), key=len, reverse=True)
 
 
 def _argv(order: Order) -> list[str]:

@@ -53,7 +53,7 @@ class ProcessLauncher:
         self._folder = folder
         self._boot_id = clock.now().boot_id
         self._cgroup_parent = find_parent(base.get("CRONFSM_CGROUP"))
-        self._path = inherited.get("PATH")
+        self._inherited = inherited
         self._home = home_of("self")
         self._facts: deque[Fact] = deque()
         self._changed: set[str] = set()  # those of `_facts`
@@ -153,7 +153,7 @@ class ProcessLauncher:
                 self._folder,
                 order,
                 self._boot_id,
-                path=self._path,
+                inherited=self._inherited,
                 cgroup_parent=self._cgroup_parent,
                 home=self._home,
             )

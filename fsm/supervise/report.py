@@ -9,10 +9,11 @@ from attrs import evolve, frozen
 
 from fsm.instants import Instant
 from fsm.lifecycle.table import by_input
+from fsm.model.agent import AgentEvidence
 from fsm.model.entries import Ended
 from fsm.model.facts import Emptied, Report
-from fsm.model.states import Reason, State, Trigger
-from fsm.supervise.armingfile import COMMAND, EMPTIED, HEADER, SIZE, VERDICT, Unreadable
+from fsm.model.states import ErrorClass, Reason, State, Trigger
+from fsm.supervise.armingfile import AGENT, COMMAND, EMPTIED, HEADER, SIZE_OF_AGENT, VERDICT, Unreadable
 
 
 @frozen(slots=True)
@@ -29,7 +30,7 @@ class Contents:
 
 def read_contents(fd: int, nonce: str) -> Contents:
     """Read an open arming file. Raises `Unreadable`; raises OSError where the disk does."""
-    data = os.pread(fd, SIZE, 0)
+    data = os.pread(fd, SIZE_OF_AGENT, 0)
     header = HEADER.unpack(data)
     if header is None:
         if any(data):
@@ -41,7 +42,7 @@ def read_contents(fd: int, nonce: str) -> Contents:
     if emptied is not None and verdict is None:
         raise Unreadable("it says that the tree is gone and not how it ended")
     try:
-        report = Report(nonce, _ended(verdict), _emptied(emptied))
+        report = Report(nonce, _ended(verdict, data), _emptied(emptied))
         output_bytes, dropped = (_count(emptied or {}, key) for key in ("output_bytes", "output_dropped"))
     except (KeyError, TypeError, ValueError) as error:
         raise Unreadable(f"a part does not say what it should: {error}") from None
@@ -72,7 +73,7 @@ def _ends() -> frozenset[tuple[Trigger, Reason]]:
     return frozenset((t, r) for (s, t), e in edges.items() if s is State.RUNNING for r in e.reasons)
 
 
-def _ended(body: dict[str, object] | None) -> Ended | None:
+def _ended(body: dict[str, object] | None, file: bytes) -> Ended | None:
     if body is None:
         return None
     error = body.get("error")
@@ -89,7 +90,40 @@ def _ended(body: dict[str, object] | None) -> Ended | None:
         signal=_count(body, "signal"),
         error=error,
         started_at=_instant(body, "started_at_us") if body.get("started_at_us") is not None else None,
+        agent=_agent(body.get("error_class"), file),
     )
+
+
+def _agent(error_class: object, file: bytes) -> AgentEvidence | None:
+    """What an agent's output said. It is beside the verdict: what can't be read of it is as if it had not been said;
+    the class of an error is a part of the verdict."""
+    known = None if error_class is None else ErrorClass(str(error_class))
+    try:
+        body = AGENT.unpack(file)
+        if body is None:
+            return None if known is None else AgentEvidence(known)
+        denied = body.get("denied")
+        said = AgentEvidence(
+            known,
+            _text(body, "session_id"),
+            _text(body, "stop_reason"),
+            _count(body, "turns"),
+            _count(body, "input_tokens"),
+            _count(body, "output_tokens"),
+            _count(body, "cost_micro_usd"),
+            tuple(map(str, denied)) if isinstance(denied, list) and denied else None,
+            _text(body, "answer"),
+        )
+        return None if said == AgentEvidence() else said
+    except (Unreadable, TypeError):
+        return None if known is None else AgentEvidence(known)
+
+
+def _text(body: dict[str, object], key: str) -> str | None:
+    value = body.get(key)
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{key} is no text")
+    return value
 
 
 def _emptied(body: dict[str, object] | None) -> Emptied | None:

@@ -22,10 +22,13 @@ class SentOrder:
 
     `header` is the header of the arming file as JSON, open at its end for what only the supervisor knows; `programs`
     are the places to look for the program, in order; `env` is added to the environment that the fork server was
-    given; `cgroup` is the group to make.
+    given; `cgroup` is the group to make. `idle_us`: without output for so long it is ended, 0: never. `keep`: what the
+    command leaves behind is neither ended nor waited for. `agent`: the format in which the command says how it went,
+    None where its exit code does. `secrets`: what must not stand in the evidence of an agent.
     """
 
     __slots__ = (
+        "agent",
         "argv",
         "arm_by_us",
         "arming_file",
@@ -35,11 +38,14 @@ class SentOrder:
         "folder",
         "grace_us",
         "header",
+        "idle_us",
+        "keep",
         "mailbox",
         "nonce",
         "output_limit",
         "poke",
         "programs",
+        "secrets",
         "slot_lock",
     )
 
@@ -60,11 +66,17 @@ class SentOrder:
         output_limit: int,
         arm_by_us: int,
         cgroup: str | None,
+        idle_us: int = 0,
+        keep: bool = False,
+        agent: str | None = None,
+        secrets: list[bytes] | None = None,
     ) -> None:
         self.nonce, self.header, self.folder = nonce, header, folder
         self.arming_file, self.mailbox, self.slot_lock, self.poke = arming_file, mailbox, slot_lock, poke
         self.argv, self.programs, self.env, self.cwd = argv, programs, env, cwd
         self.grace_us, self.output_limit, self.arm_by_us, self.cgroup = grace_us, output_limit, arm_by_us, cgroup
+        self.idle_us, self.keep = idle_us, keep
+        self.agent, self.secrets = agent, secrets or []
 
     def encode(self) -> bytes:
         """For `decode` of the same version of this program and of Python."""
@@ -85,6 +97,10 @@ class SentOrder:
                 self.output_limit,
                 self.arm_by_us,
                 self.cgroup,
+                self.idle_us,
+                self.keep,
+                self.agent,
+                self.secrets,
             )
         )
 

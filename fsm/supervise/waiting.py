@@ -29,6 +29,11 @@ def boot_us() -> int:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 
+def awake_us() -> int:
+    """CLOCK_MONOTONIC in microseconds: it stands still while the machine is suspended."""
+    return time.monotonic_ns() // 1000
+
+
 def utc_us() -> int:
     """The wall clock in microseconds."""
     return time.time_ns() // 1000

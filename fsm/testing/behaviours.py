@@ -8,6 +8,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from fsm.instants import SECOND, Duration, parse_duration
+from fsm.model.states import ErrorClass
 
 DEFAULT_AFTER = Duration(SECOND)
 """How long a command runs where nothing else was said: a job without a script succeeds after one second."""
@@ -35,12 +36,14 @@ class Behaviour:
     exit_code: int | None = 0
     signal: int | None = None
     refuses: bool = False
+    error_class: ErrorClass | None = None  # it is an agent, which exits with 0 and says that it failed so
     cannot_start: bool = False  # there is no such program: it is armed, and its exec fails
     cannot_arm: bool = False  # there is no supervisor to be had for it
     ignores_term: bool = False
     vanishes: bool = False  # its supervisor and all its processes die at that time
     detached: bool = False  # the command closed its lock and outlives its supervisor (as setuid programs do)
     leaves: tuple[Child, ...] = ()
+    prints: tuple[Duration, ...] = ()  # when it prints something, from its beginning; never otherwise
 
 
 def child(
@@ -54,9 +57,18 @@ def child(
     return Child(lives_us, ignores_term, keeps_lock, hidden)
 
 
-def succeed(after: str | int = DEFAULT_AFTER, *, detached: bool = False, leaves: tuple[Child, ...] = ()) -> Behaviour:
-    """Exit 0 after that time. `detached`: it gave up its slot lock and does not die with its supervisor."""
-    return Behaviour(parse_duration(after), detached=detached, leaves=leaves)
+def succeed(
+    after: str | int = DEFAULT_AFTER,
+    *,
+    detached: bool = False,
+    leaves: tuple[Child, ...] = (),
+    prints: tuple[str | int, ...] = (),
+) -> Behaviour:
+    """Exit 0 after that time. `detached`: it gave up its slot lock and does not die with its supervisor. `prints`: when
+    it prints something, from its beginning; where that is left out it is silent."""
+    return Behaviour(
+        parse_duration(after), detached=detached, leaves=leaves, prints=tuple(parse_duration(at) for at in prints)
+    )
 
 
 def fail(
@@ -72,15 +84,20 @@ def refuse(after: str | int = DEFAULT_AFTER) -> Behaviour:
     return Behaviour(parse_duration(after), refuses=True)
 
 
+def err(error_class: ErrorClass, after: str | int = DEFAULT_AFTER) -> Behaviour:
+    """An agent's turn that ends in an error of that class: failed(error)."""
+    return Behaviour(parse_duration(after), error_class=error_class)
+
+
 def cannot_start(*, armed: bool = True) -> Behaviour:
     """Never execute. There is no such program (found out when it is told to go), or, with `armed=False`, no
     supervisor could be made for it at all."""
     return Behaviour(cannot_start=armed, cannot_arm=not armed)
 
 
-def hang(*, detached: bool = False) -> Behaviour:
-    """Never end by itself; TERM ends it."""
-    return Behaviour(None, detached=detached)
+def hang(*, detached: bool = False, leaves: tuple[Child, ...] = (), prints: tuple[str | int, ...] = ()) -> Behaviour:
+    """Never end by itself; TERM ends it. `prints` as for `succeed`."""
+    return Behaviour(None, detached=detached, leaves=leaves, prints=tuple(parse_duration(at) for at in prints))
 
 
 def ignore_term(*, detached: bool = False, leaves: tuple[Child, ...] = ()) -> Behaviour:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from fsm.client.settings import settings
 from fsm.errors import Fenced, JournalFull, StoreError
 from fsm.instants import SECOND, Duration, Instant, parse_duration, parse_instant
 from fsm.journal.memory import MemoryJournal
+from fsm.model.settings import Settings
 from fsm.ports import Journal
 from fsm.testing import invariants as invariants  # registers the laws
 from fsm.testing.behaviours import Behaviour, succeed
@@ -45,7 +47,7 @@ class Host:
         self.store: Journal = MemoryJournal(node="simulated") if journal is None else journal
         self.witness = Witness(self.world)
         self.world.witness = self.witness
-        self.max_running = max_running
+        self._settings = Settings(max_running)
         self._scripts: dict[str, list[tuple[int, tuple[Behaviour, ...]]]] = {}
         self._lives: list[Life] = []
         self._failing = 0
@@ -73,6 +75,11 @@ class Host:
     def jump_clock(self, by: str | int) -> None:
         """Set the wall clock forward, or back (``-1h``). A scheduler looks at its due times at once."""
         self.world.jump(_length(by))
+
+    def suspend(self, duration: str | int) -> None:
+        """Close the lid for so long. What was due meanwhile happens once time is let go on."""
+        self.world.suspend(parse_duration(duration))
+        self._calm_since = self.world.t
 
     def _run_to(self, until: int) -> None:
         while self.world.t <= until:
@@ -149,7 +156,7 @@ class Host:
             self.world,
             self.store,
             self.behaviour,
-            self.max_running,
+            self._bounds(),
             self._before_append,
             self.witness.appended,
             self.witness.rejected,
@@ -164,6 +171,24 @@ class Host:
         except StoreError as trouble:
             self._end(new, f"the scheduler cannot begin: {trouble}")
         self._turns(self.world.t)
+
+    def _bounds(self) -> Settings:
+        """Those that were set last, as for `serve`; at first what the simulation was made with."""
+        return settings(self.store) if self.store.epoch() else self._settings
+
+    def drain(self, most: str | int | None = None) -> None:
+        """Tell the scheduler to end, and to wait so long for what runs; `restart` then ends it, drained or not."""
+        life = self.life
+        if life is not None:
+            self.world.note("the scheduler drains")
+            length = None if most is None else parse_duration(most)
+            self._as_process(life, lambda: life.drain(length))
+            life.poked = True
+
+    @property
+    def drained(self) -> bool:
+        """Whether the scheduler drains and would end now."""
+        return self.life is not None and self.life.scheduler.drained
 
     def stop_scheduler(self) -> None:
         """SIGSTOP: it does nothing, and its pipes stay open. `restart` then begins another one (a takeover)."""

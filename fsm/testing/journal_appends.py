@@ -6,7 +6,7 @@ import pytest
 
 from fsm.codec.entries import GENESIS, entry_to_dict, hash_of
 from fsm.engine.evolve import evolve
-from fsm.errors import BadValue, Conflict, Fenced, IllegalEntry, UnknownJob
+from fsm.errors import BadValue, Conflict, Fenced, IllegalEntry, UnknownJob, WrongEpoch
 from fsm.model.entries import JobPut, SchedulerAlive
 from fsm.model.job import SCHEDULER_STREAM, Job
 from fsm.model.states import Cause, State
@@ -148,8 +148,9 @@ class AppendTests(JournalTests):
         assert scribe.up() == 1
         before = everything(journal)
         for epoch in (1, 3):
-            with pytest.raises(Conflict):
+            with pytest.raises(WrongEpoch) as wrong:
                 scribe.write(SCHEDULER_STREAM, scribe.up_body(epoch), epoch=epoch)
+            assert (wrong.value.epoch, wrong.value.current) == (epoch, 1)
         assert everything(journal) == before
         assert scribe.up() == 2
         assert journal.epoch() == 2
@@ -223,7 +224,7 @@ class AppendTests(JournalTests):
         scribe.start("a", number)
         before = everything(journal)
         with pytest.raises(BadValue):
-            scribe.end("a", number, State.FAILED, error="\udc80")
+            scribe.write("a", JobPut(Job("a", timeout="1s"), 2, "\udc80", scribe.now().utc))
         assert everything(journal) == before
         scribe.end("a", number, State.FAILED, error="\x00\x1f\u2028 𝄞 \ufffd")
         assert journal.run("a", number).error == "\x00\x1f\u2028 𝄞 \ufffd"  # type: ignore[union-attr]

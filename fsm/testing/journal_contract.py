@@ -15,10 +15,11 @@ from __future__ import annotations
 from fsm.testing.journal_appends import AppendTests
 from fsm.testing.journal_base import everything, tell_a_long_story
 from fsm.testing.journal_laws import LawTests
+from fsm.testing.journal_pruning import PruningTests
 from fsm.testing.journal_questions import QuestionTests
 
 __all__ = ["JournalContract", "everything", "tell_a_long_story"]
 
 
-class JournalContract(AppendTests, QuestionTests, LawTests):
+class JournalContract(AppendTests, QuestionTests, LawTests, PruningTests):
     """The whole suite."""

@@ -7,15 +7,16 @@ from typing import Any
 import attrs
 import pytest
 
-from fsm.engine.due import next_due
+from fsm.engine.due import wanted_at
 from fsm.errors import BadValue, UnknownJob
+from fsm.model.agent import AgentEvidence
 from fsm.model.entries import JobPut
 from fsm.model.job import Job
 from fsm.model.states import Cause, Reason, RefusalReason, SlotState, State
 from fsm.model.stream import JobState
 from fsm.ports import Append, Journal, RunQuery
 from fsm.testing.journal_base import END_STATES, JournalTests, everything, tell_a_long_story
-from fsm.testing.scribe import Scribe
+from fsm.testing.scribe import START, Scribe
 
 
 class QuestionTests(JournalTests):
@@ -35,7 +36,7 @@ class QuestionTests(JournalTests):
         summaries = journal.jobs()
         assert [summary.state for summary in summaries] == [journal.state(job) for job in ("B", "b", "ä")]
         assert [summary.last_run for summary in summaries] == [None, last, None]
-        assert [summary.next_due for summary in summaries] == [next_due(summary.state) for summary in summaries]
+        assert [summary.next_due for summary in summaries] == [wanted_at(summary.state) for summary in summaries]
 
     def test_due_times_are_those_of_enabled_jobs(self, scribe: Scribe, journal: Journal) -> None:
         scribe.define("later", schedule="0 3 * * *")
@@ -44,7 +45,7 @@ class QuestionTests(JournalTests):
         scribe.define("manual")
         scribe.define("gone", schedule="* * * * *")
         scribe.remove("gone")
-        wanted = {job: next_due(journal.state(job)) for job in ("soon", "later")}
+        wanted = {job: wanted_at(journal.state(job)) for job in ("soon", "later")}
         assert list(journal.due_times()) == list(wanted.items())
         assert list(journal.due_times(["later", "off", "gone", "nobody", "soon"])) == [
             ("later", wanted["later"]),
@@ -54,7 +55,7 @@ class QuestionTests(JournalTests):
     def test_the_due_time_moves_on_with_each_answer_and_each_edit(self, scribe: Scribe, journal: Journal) -> None:
         def due() -> object:
             found = dict(journal.due_times()).get("a")
-            assert found == next_due(journal.state("a"))
+            assert found == wanted_at(journal.state("a"))
             return found
 
         seen: set[object] = {None}
@@ -89,13 +90,15 @@ class QuestionTests(JournalTests):
         assert journal.busy_jobs() == ["queued", "removed", "running"]
 
     def test_a_run_tells_its_whole_story(self, scribe: Scribe, journal: Journal) -> None:
-        scribe.define("a")
-        number = scribe.queue("a", attempt=2, retry_of=None)
+        scribe.define("a", retry={"attempts": 2, "backoff": "0s"})
+        first = scribe.run_through("a", State.FAILED)
+        number = scribe.queue("a", cause=Cause.RETRY, attempt=2, retry_of=first.number)
         arming = scribe.start("a", number)
         running = journal.run("a", number)
         assert running is not None
         assert (running.state, running.arming, running.slot) == (State.RUNNING, arming, SlotState.HELD)
-        scribe.end("a", number, State.TIMED_OUT, error="too long")
+        said = AgentEvidence(None, "session", "stop", 1, 2, 3, 4, ("Bash",), "half of it\nis done")
+        scribe.end("a", number, State.TIMED_OUT, error="too long", agent=said)
         late = scribe.release("a", number, exit_code=None, signal=9)
         run = journal.run("a", number)
         assert run == journal.runs(RunQuery("a"))[0]
@@ -105,10 +108,11 @@ class QuestionTests(JournalTests):
             reason=Reason.RUN_TIMEOUT,
             ended_at=run.ended_at,
             error="too long",
+            agent=said,
             signal=9,  # known only from the release, and kept beside the verdict
             slot=SlotState.FREE,
         )
-        assert late.seq == 5
+        assert late.seq == 9
 
     def test_runs_are_filtered_and_come_newest_first(self, scribe: Scribe, journal: Journal) -> None:
         for job in ("a", "b"):
@@ -151,10 +155,13 @@ class QuestionTests(JournalTests):
             "cwd": "/home",
             "output_limit": "1MB",
         }
-        scribe.define("a", **keys)
-        scribe.define("a", shell="true | false", enabled=False)
+        keys |= {"overlap": "replace", "queue_limit": 3, "catch_up_limit": 20}
+        keys["retry"] = {"attempts": 4, "backoff": "1m", "factor": 1.5, "jitter": "5s", "on": ["timed_out", "refused"]}
+        keys["breaker"] = {"failures": 3, "cooldown": "1h"}
+        scribe.write("a", JobPut(Job("a", **keys), 1, "test", START))
+        scribe.write("a", JobPut(Job("a", shell="true | false", enabled=False), 2, "test", START))
         scribe.remove("a")
-        scribe.define("a", catch_up="skip")
+        scribe.write("a", JobPut(Job("a", catch_up="skip"), 3, "test", START))
         assert journal.definition("a", 1) == Job("a", **keys)
         assert journal.definition("a", 2) == Job("a", shell="true | false", enabled=False)
         assert journal.definition("a", 3) == journal.state("a").definition == Job("a", catch_up="skip")

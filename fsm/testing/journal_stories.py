@@ -15,6 +15,7 @@ from fsm.engine.evolve import evolve
 from fsm.errors import CronfsmError
 from fsm.instants import HOUR, MINUTE, Deadline, Duration, Instant
 from fsm.lifecycle.table import triples
+from fsm.model.agent import AgentEvidence
 from fsm.model.entries import (
     Blocker,
     Body,
@@ -33,7 +34,7 @@ from fsm.model.entries import (
 )
 from fsm.model.job import SCHEDULER_STREAM, Job
 from fsm.model.run import Arming
-from fsm.model.states import Actor, Cause, Evidence, RefusalReason, State
+from fsm.model.states import Actor, Cause, ErrorClass, Evidence, RefusalReason, State
 from fsm.model.stream import JobState
 from fsm.ports import Append, Journal
 from fsm.testing.scribe import BOOT, START
@@ -156,7 +157,8 @@ def _end(state: JobState, step: Step) -> tuple[Body, int | None]:
     assert reason is not None
     code, signal = (step.pick % 3, None) if step.pick % 2 else (None, 9)
     started_at = Instant(START + step.pick) if step.pick % 5 == 0 else None
-    return Ended(trigger, reason, START, code, signal, TEXTS[step.pick % 3], started_at), number
+    said = AgentEvidence(ErrorClass.AUTH, turns=step.pick, denied=("Bash",)) if step.pick % 4 == 0 else None
+    return Ended(trigger, reason, START, code, signal, TEXTS[step.pick % 3], started_at, said), number
 
 
 def _release(state: JobState, step: Step) -> tuple[Body, int | None]:

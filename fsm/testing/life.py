@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fsm.errors import IllegalEntry
-from fsm.instants import Instant
+from fsm.instants import Duration, Instant
 from fsm.model.events import LifecycleEvent
+from fsm.model.settings import Settings
 from fsm.ports import Appended, Journal
 from fsm.scheduler.core import Scheduler, Wake
 from fsm.scheduler.presence import Who
@@ -37,7 +38,7 @@ class Life:
         world: World,
         journal: Journal,
         behaviour: Callable[[str, int], Behaviour],
-        max_running: int,
+        settings: Settings,
         before_append: Callable[[], None],
         appended: Callable[[Sequence[Appended]], None],
         rejected: Callable[[IllegalEntry], None],
@@ -54,7 +55,7 @@ class Life:
             self.interruptions.wrap(self.publisher, PUBLISHER_EFFECTS),
             nonce=world.nonce,
             who=Who(world.next_pid(), "simulated"),
-            max_running=max_running,
+            settings=settings,
         )
         self.stopped = False  # by SIGSTOP: its pipes stay open, it does nothing
         self.busy = False  # in the middle of something: what comes meanwhile waits
@@ -69,6 +70,10 @@ class Life:
         """What `serve` does first."""
         self.scheduler.begin()
         self.publishes_after = self.scheduler.book.cursor
+
+    def drain(self, most: Duration | None) -> None:
+        """What `serve` does first when it is told to stop, and given time."""
+        self.scheduler.drain(most)
 
     @property
     def wants_turn(self) -> bool:

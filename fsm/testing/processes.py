@@ -31,20 +31,37 @@ class Process:
 class Tree:
     """All processes of one execution. What the command leaves behind is there from its beginning."""
 
-    def __init__(self, world: World, job: str, behaviour: Behaviour) -> None:
+    def __init__(self, world: World, job: str, behaviour: Behaviour, *, keep: bool = False) -> None:
         self.world, self.job, self.behaviour = world, job, behaviour
         loose = behaviour.detached
         self.main = Process(world.next_pid(), behaviour.ignores_term, inherits_lock=not loose, tied=not loose)
         self.children = [
-            Process(world.next_pid(), one.ignores_term, one.inherits_lock, one.hidden) for one in behaviour.leaves
+            Process(world.next_pid(), one.ignores_term, one.inherits_lock and not keep, one.hidden)
+            for one in behaviour.leaves
         ]
+        if keep:
+            self.main.inherits_lock = False
+        self.kept: list[Process] = []  # left behind for good: nobody's any more
+        self.printed_t = world.t  # at its beginning, then at its last output
         self.began_at: Instant = world.utc
         self.ended_at: Instant | None = None  # the command's own end
         self.exit_code: int | None = None
         self.signal: int | None = None
         self.last_end_t = 0  # when the last one that ended did
         if behaviour.after_us is not None and not behaviour.vanishes:
-            world.at(world.t + behaviour.after_us, self._main_ends)
+            world.work(behaviour.after_us, self._main_ends)
+        for at in behaviour.prints:
+            world.work(at, self._prints)
+
+    def _prints(self) -> None:
+        if self.main.alive:
+            self.printed_t = self.world.t
+            self.world.stir(self.job)
+
+    def keep(self) -> None:
+        """Leave behind what the command did: it lives on, and is no part of the run any more."""
+        self.kept = [one for one in self.children if one.alive]
+        self.children = [one for one in self.children if not one.alive]
 
     @property
     def processes(self) -> list[Process]:
@@ -76,7 +93,7 @@ class Tree:
             self.world.note(f"{self.job}: the command {how}")
             for one, script in zip(self.children, self.behaviour.leaves, strict=True):
                 if script.lives_us is not None:
-                    self.world.at(self.world.t + script.lives_us, lambda one=one: self.end(one, 0, None))  # type: ignore[misc]
+                    self.world.work(script.lives_us, lambda one=one: self.end(one, 0, None))  # type: ignore[misc]
         self.world.stir(self.job)
 
     def terminate(self) -> None:

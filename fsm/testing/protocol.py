@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from fsm.engine.decide import TIMEOUT_TEXT
 from fsm.instants import SECOND
+from fsm.model.agent import AgentEvidence
 from fsm.model.entries import Ended
 from fsm.model.facts import Emptied, Report
 from fsm.model.states import Reason, Trigger
@@ -90,10 +91,10 @@ class SimSupervisor(SupervisorProcess):
         if self.behaviour.cannot_start:
             return self._disarm(Trigger.FAIL, Reason.START_FAILED, "No such file or directory")
         self.stage, self.executed = Stage.EXECUTING, True
-        self.tree = Tree(self.world, self.order.job, self.behaviour)
+        self.tree = Tree(self.world, self.order.job, self.behaviour, keep=self.order.keep_leftovers)
         self.note(f"executes (process {self.tree.main.pid})")
         if self.behaviour.vanishes and self.behaviour.after_us is not None:
-            self.world.at(self.world.t + self.behaviour.after_us, lambda: self.die(whole_tree=True))
+            self.world.work(self.behaviour.after_us, lambda: self.die(whole_tree=True))
         if self.world.witness is not None:
             self.world.witness.executing(self)
         return True  # a stop may have come meanwhile
@@ -102,6 +103,10 @@ class SimSupervisor(SupervisorProcess):
         tree = self.tree
         assert tree is not None  # nobody executes without one
         if not tree.main.alive:
+            if self.order.keep_leftovers:
+                tree.keep()  # verdict and end are one write: nobody sees the one without the other
+                self._judge(self._by_exit(tree))
+                return self._emptied()
             return self._end(self._by_exit(tree), min(LEFTOVER_GRACE, self.order.grace_us))
         if self.stop is not None:
             return self._end(self._ended(Trigger.REAP, self.stop), self.order.grace_us)
@@ -110,6 +115,11 @@ class SimSupervisor(SupervisorProcess):
         if self.run_by is not None and self.run_by.passed(self.world.now()):
             late = self._ended(Trigger.TIME_OUT, Reason.RUN_TIMEOUT, TIMEOUT_TEXT)
             return self._end(late, self.order.grace_us)
+        if self.order.idle_timeout_us is not None:
+            silent_until = tree.printed_t + self.order.idle_timeout_us
+            if self.world.t >= silent_until:
+                return self._end(self._ended(Trigger.TIME_OUT, Reason.IDLE_TIMEOUT, TIMEOUT_TEXT), self.order.grace_us)
+            self.world.at(silent_until, self.wake)
         return False
 
     def _ended(self, trigger: Trigger, reason: Reason, error: str | None = None) -> Ended:
@@ -123,6 +133,10 @@ class SimSupervisor(SupervisorProcess):
             reason = Reason.SIGNAL
         elif self.behaviour.refuses:
             reason, error = Reason.REFUSED, "the work was declined"
+        elif self.behaviour.error_class is not None:
+            said = AgentEvidence(self.behaviour.error_class)
+            why = str(said.error_class)
+            return Ended(trigger, Reason.ERROR, ended_at, tree.exit_code, None, why, tree.began_at, said)
         elif tree.exit_code == 0:
             trigger, reason = Trigger.SUCCEED, Reason.COMPLETED
         return Ended(trigger, reason, ended_at, tree.exit_code, tree.signal, error, tree.began_at)

@@ -9,6 +9,7 @@ import attrs
 from fsm.instants import HOUR, MINUTE, SECOND, Deadline, Duration, Instant, Moment, parse_instant
 from fsm.model.entries import (
     Body,
+    Checkpoint,
     Draft,
     Ended,
     Entry,
@@ -25,7 +26,8 @@ from fsm.model.entries import (
 from fsm.model.job import SCHEDULER_STREAM, Job
 from fsm.model.run import Arming, Run
 from fsm.model.states import Actor, Cause, Evidence, Reason, RefusalReason, State, Trigger
-from fsm.model.stream import JobState
+from fsm.model.stream import FOLD, JobState
+from fsm.planning.retention import Mark
 from fsm.ports import Append, Appended, Journal
 
 BOOT = "7f1e2d3c-0000-4000-8000-000000000001"
@@ -69,6 +71,12 @@ class Scribe:
 
     # ---- the verbs
 
+    def mark(self, job: str, *, epoch: int | None = None) -> Mark:
+        """A checkpoint of all there is of the stream."""
+        state, (length, last_hash) = self.journal.state(job), self.journal.head(job)
+        entry = self.write(job, Checkpoint(length, last_hash, state, FOLD), epoch=epoch).entries[0]
+        return Mark(entry.seq, entry.at, state.last_number, len(state.runs))
+
     def up(self) -> int:
         """A scheduler begins the next epoch."""
         epoch = self.journal.epoch() + 1
@@ -84,10 +92,12 @@ class Scribe:
         return self.write(name, self.job_body(name, **keys)).state
 
     def job_body(self, name: str, **keys: Any) -> JobPut:
-        """The body of a definition."""
+        """The body of a definition. Unless `keys` say otherwise its runs may wait, so that stories can have several."""
         state = self.journal.state(name)
         anchor = state.anchor if state.anchor is not None else self.now().utc
-        return JobPut(Job(name, **keys), state.version + 1, "test", anchor)
+        return JobPut(
+            Job(name, **{"overlap": "queue", "queue_limit": 1_000, **keys}), state.version + 1, "test", anchor
+        )
 
     def pause(self, job: str) -> Entry:
         """Pause it."""

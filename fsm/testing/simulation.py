@@ -20,9 +20,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fsm.client.cancel import Canceller, CarefulStopper
+from fsm.client.cancel import Canceller
 from fsm.client.engine import Engine
-from fsm.client.settings import change_max_running
+from fsm.client.settings import change_max_running, change_settings, with_groups
 from fsm.client.settle import Settler
 from fsm.engine.events import event_of
 from fsm.engine.evolve import evolve, run_after
@@ -30,6 +30,7 @@ from fsm.instants import SECOND
 from fsm.model.entries import Entry, Refused
 from fsm.model.events import LifecycleEvent
 from fsm.model.job import Job
+from fsm.model.settings import Group
 from fsm.model.states import Actor
 from fsm.model.stream import JobState
 from fsm.ports import Journal, RunQuery
@@ -61,9 +62,10 @@ class Simulation(FaultyHost):
         journal = journal_of(self.store, points, lambda: None, witness.appended, witness.rejected)
         launcher = points.wrap(SimLauncher(self.world, self.behaviour), LAUNCHER_EFFECTS)
         self.settler = Settler(journal, launcher, self.world, pause=self._pause, poke=self._poke)
-        stopper = CarefulStopper(launcher, self.settler)
-        self.engine = Engine(journal, clock=self.world, stopper=stopper, poke=self._poke, actor=Actor.CLI)
-        self.canceller = Canceller(journal, launcher, self.world, self.settler, poke=self._poke)
+        self.engine = Engine(
+            journal, clock=self.world, stopper=launcher, poke=self._poke, actor=Actor.CLI, pause=self._pause
+        )
+        self.canceller = Canceller(journal, launcher, self.world, pause=self._pause, poke=self._poke)
 
     def _pause(self, seconds: float) -> None:
         self.advance(round(seconds * SECOND))
@@ -97,9 +99,13 @@ class Simulation(FaultyHost):
         """How many runs may hold a slot at once, from now on. False where that was so already."""
         return change_max_running(self.engine, most)
 
-    def request(self, job: str) -> Answer:
-        """Ask for a run now."""
-        answer = self.engine.request(job)
+    def set_group(self, name: str, most: int) -> bool:
+        """How many runs of jobs with this group may hold a slot at once. False where that was so already."""
+        return change_settings(self.engine, lambda now: with_groups(now, [Group(name, most)]))
+
+    def request(self, job: str, *, force: bool = False) -> Answer:
+        """Ask for a run now; with `force`, past its breaker and its budget."""
+        answer = self.engine.request(job, force=force)
         if isinstance(answer, Refused):
             by = BlockedBy.of(job, answer.blocked_by)
             return Answer(True, ran=False, reason=answer.reason, blocked_by=by)

@@ -84,6 +84,17 @@ def scripts() -> st.SearchStrategy[list[Behaviour]]:
     return st.lists(behaviours(), min_size=1, max_size=3)
 
 
+RETRIES: list[dict[str, Any] | None] = [
+    None,
+    {"attempts": 3, "backoff": "0s"},
+    {"attempts": 2, "backoff": "20s", "jitter": "5s", "on": ["exit_code", "refused", "timed_out", "lost"]},
+    {"attempts": 50, "backoff": "1s", "factor": 1.5, "max_backoff": "30s"},
+]
+"""At once; after about as long as a run takes; again and again."""
+
+BREAKERS: list[dict[str, Any] | None] = [None, None, {"failures": 2, "cooldown": "2m"}]
+
+
 def job_keys() -> st.SearchStrategy[dict[str, Any]]:
     """Keys of the jobs file for one job, but for its name."""
     return st.fixed_dictionaries(
@@ -95,7 +106,13 @@ def job_keys() -> st.SearchStrategy[dict[str, Any]]:
             "timeout": st.sampled_from(["40s", "5s", "5m"]),
             "start_within": st.sampled_from(["1m", "10s", "10m"]),
             "grace": st.sampled_from(["5s", "0s", "30s"]),
-            "catch_up": st.sampled_from(["once", "skip"]),
+            "catch_up": st.sampled_from(["once", "skip", "all"]),
+            "catch_up_within": st.sampled_from(["1h", "5m"]),
+            "catch_up_limit": st.sampled_from([3, 1]),
+            "overlap": st.sampled_from(["skip", "queue", "replace"]),
+            "queue_limit": st.sampled_from([1, 3]),
+            "retry": st.sampled_from(RETRIES),
+            "breaker": st.sampled_from(BREAKERS),
             "enabled": st.sampled_from([True, True, True, False]),
         }
     )

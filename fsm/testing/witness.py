@@ -12,6 +12,7 @@ from fsm.instants import Instant
 from fsm.model.entries import Entry, SchedulerSettings, SchedulerUp
 from fsm.model.events import LifecycleEvent
 from fsm.model.job import SCHEDULER_STREAM
+from fsm.model.settings import Group
 from fsm.model.states import Kind
 from fsm.model.stream import JobState
 from fsm.ports import Appended, Journal
@@ -63,6 +64,8 @@ class Witness:
     epoch: int = 0
     max_running: int | None = None
     used_at_change: int = 0  # how many places were taken when it was last set, and not given back since: those stay
+    groups: tuple[Group, ...] = ()
+    groups_t: int = 0  # when they were set last
     broken: list[str] = field(factory=list)
 
     def stream(self, job: str) -> Stream:
@@ -137,6 +140,8 @@ class Witness:
         if isinstance(entry.body, SchedulerUp | SchedulerSettings):
             self.max_running = entry.body.max_running
             self.used_at_change = self.used()
+            if (entry.body.groups or ()) != self.groups:
+                self.groups, self.groups_t = entry.body.groups or (), self.world.t
 
     def arming(self, supervisor: SupervisorProcess) -> None:
         """A supervisor was forked."""

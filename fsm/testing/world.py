@@ -74,10 +74,12 @@ class World:
         self._alive: dict[str, list[SupervisorProcess]] = {}  # by job: those that still do or hold something
         self.listeners: list[Callable[[str], None]] = []  # live launchers, told of changes by nonce
         self.hints_to_lose = 0
+        self.jumps = 0  # how often the wall clock was set
         self.lags: dict[Step, Duration] = {}
         self.trace: deque[str] = deque(maxlen=TRACE_LINES)
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._serial = 0
+        self._slept = 0  # µs in which the machine was suspended
         self._pid = 1000
 
     # ---- clocks
@@ -113,7 +115,15 @@ class World:
         """Set the wall clock; nothing else moves."""
         self._highest = self.highest
         self._wall += us
+        self.jumps += 1
         self.note(f"the wall clock jumps by {us / 1e6:+g} s")
+
+    def suspend(self, us: int) -> None:
+        """For so long nobody does anything, and both clocks go on. What was due meanwhile comes afterwards, all at
+        once; what a process is at by itself (`work`) goes on where it was."""
+        self.note(f"the machine is suspended for {us / 1e6:g} s")
+        self.t += us
+        self._slept += us
 
     def reboot(self) -> None:
         """Every process and every lock is gone; the boot clock starts anew. Files stay."""
@@ -130,6 +140,20 @@ class World:
         """Have it happen at `t`, or now where that is past. Events at one time happen in the order they were made."""
         self._serial += 1
         heapq.heappush(self._agenda, (max(t, self.t), self._serial, event))
+
+    def work(self, us: int, event: Callable[[], None]) -> None:
+        """Have it happen once a process has worked for so long: not while the machine is suspended."""
+        end, slept = self.t + us, self._slept
+
+        def come() -> None:
+            nonlocal end, slept
+            if self._slept == slept:
+                event()
+            else:
+                end, slept = end + self._slept - slept, self._slept
+                self.at(end, come)
+
+        self.at(end, come)
 
     def after(self, step: Step, event: Callable[[], None]) -> None:
         """Have it happen as late as this step takes."""

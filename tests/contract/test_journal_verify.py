@@ -14,6 +14,7 @@ import pytest
 
 from fsm.codec.entries import GENESIS, canonical, entry_from_dict, entry_to_dict, hash_of
 from fsm.journal.export import export_lines
+from fsm.journal.heads import Head
 from fsm.journal.memory import MemoryJournal
 from fsm.journal.sqlite import SqliteJournal
 from fsm.journal.verify import RULES, Checker, Violation, verify_entries, verify_lines
@@ -248,6 +249,15 @@ def test_a_cut_tail_passes_by_itself(lines: list[bytes]) -> None:
     assert list(verify_lines(lines[:-3])) == []
 
 
+def with_checkpoint() -> list[bytes]:
+    """An export that ends in a checkpoint."""
+    scribe = Scribe(MemoryJournal())
+    scribe.define("a")
+    scribe.run_through("a")
+    scribe.mark("a")
+    return list(export_lines(scribe.journal))
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_is_needed(rule: str, lines: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> list[Violation]:
@@ -264,10 +274,17 @@ def test_every_rule_is_needed(rule: str, lines: list[bytes], monkeypatch: pytest
             last["hash"] = hash_of(last)
         elif rule == "order":
             entries[-1]["id"] = 1
+        elif rule == "checkpoint":
+            entries = [orjson.loads(line) for line in with_checkpoint()]
+            entries[-1]["body"]["last_hash"] = "f" * 64
+            entries[-1]["hash"] = hash_of(entries[-1])
+        elif rule == "head":
+            pass
         else:
             _old_epoch(entries)
             entries[-1]["hash"] = hash_of(entries[-1])
-        return list(verify_lines(orjson.dumps(entry) for entry in entries))
+        heads = {"a": Head("a", 3, "f" * 64)} if rule == "head" else {}
+        return list(verify_lines((orjson.dumps(entry) for entry in entries), Checker(heads)))
 
     assert [violation.requirement for violation in broken()] == [rule]
     monkeypatch.delitem(RULES, rule)

@@ -10,17 +10,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from chaos.driver import Driver, Quota
+from chaos.driver import RANDOM, Driver, Quota
 from chaos.jobs import KINDS
 from chaos.judge import Drift, History, broken, store_trouble
 from chaos.kit import Stand
 from chaos.lines import Line, overlaps
 from chaos.processes import WITHIN_S
+from chaos.windows import WINDOWS, Victim
+from promises import KILLS, PROMISED, kills_in, kills_of
 
 from fsm.model.entries import SchedulerDown
 
 BOUNDED = Quota(each_victim=3, each_window=1, all=40, within_s=25.0)
-FULL = Quota(each_victim=50, each_window=10, all=300, within_s=1200.0)
+FULL = Quota(
+    each_victim=min(PROMISED[kills_of(victim)] for victim in Victim),
+    each_window=min(PROMISED[kills_in(window.name)] for window in WINDOWS),
+    all=PROMISED[KILLS],
+    within_s=1200.0,
+)
 
 
 @pytest.fixture
@@ -34,7 +41,7 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
 
 @pytest.mark.requirement("R-14")
 @pytest.mark.requirement("R-23")
-def test_chaos(stand: Stand, full: bool, figure: Callable[[str], None]) -> None:
+def test_chaos(stand: Stand, full: bool, figure: Callable[[str], None], count: Callable[..., None]) -> None:
     """CRONFSM_SEED repeats the same decisions; CRONFSM_WITHOUT takes rules of the design out (`rules_scheduler`), to
     see that the laws can be broken."""
     seed = int(os.environ.get("CRONFSM_SEED", random.randrange(1 << 32)))
@@ -43,7 +50,12 @@ def test_chaos(stand: Stand, full: bool, figure: Callable[[str], None]) -> None:
     without = tuple(os.environ.get("CRONFSM_WITHOUT", "").split())
     driver = Driver(stand, random.Random(seed), FULL if full else BOUNDED, without)
     driver.run()
-    figure(f"chaos: {driver.figures()}")
+    count(KILLS, len(driver.kills))
+    for victim in Victim:
+        count(kills_of(victim), driver.by_victim[victim])
+    for window in WINDOWS:
+        count(kills_in(window.name), driver.by_window[window.name])
+    count("kills at random moments", driver.by_window[RANDOM])
     settle(stand, driver)
     left = left_behind(stand)
     history = History.read(stand, driver.kills, driver.cancelled, drift)

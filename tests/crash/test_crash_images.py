@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
 import apsw
 import pytest
 from crash_images import ABSENT, WHOLE, Crash, build, crashes_around_syncs, lay_out, random_crash
+from promises import CUTS, IMAGES
 from recording_vfs import Kind, Op, Recorder, recording
 from workload import Author, History, step, worked
 
@@ -28,7 +30,7 @@ from fsm.testing.scribe import Scribe
 Figure = Callable[[str], None]
 
 SEEDS = (1, 2, 3, 4)
-IMAGES, IMAGES_IN_FULL = 75, 700
+A_SEED, A_SEED_IN_FULL = 75, 700
 """Images of each seed. In full there are as many random ones as there are systematic ones."""
 
 STEPS, STEPS_IN_FULL = 40, 60
@@ -72,13 +74,10 @@ def judge(path: Path, history: History, crash: Crash, *, reader: bool = False, g
 def _read_only(path: Path) -> list[bytes] | None:
     """What a reader sees; None where it is told why it cannot."""
     try:
-        journal = SqliteJournal(path, read_only=True)
+        with closing(SqliteJournal(path, read_only=True)) as journal:
+            return list(export_lines(journal))
     except StoreError:
         return None
-    try:
-        return list(export_lines(journal))
-    finally:
-        journal.close()
 
 
 def _opened(path: Path, *, go_on: bool) -> tuple[list[bytes], list[Entry]]:
@@ -138,23 +137,26 @@ def tried(folder: Path, history: History, some: Iterable[Crash], rng: random.Ran
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_crash_loses_an_acknowledged_entry(seed: int, ram: Path, full: bool, figure: Figure) -> None:
+def test_no_crash_loses_an_acknowledged_entry(
+    seed: int, ram: Path, full: bool, figure: Figure, count: Callable[..., None]
+) -> None:
     rng = random.Random(seed)
     with worked(ram / "work", steps=STEPS_IN_FULL if full else STEPS, seed=seed) as history:
         assert not history.failures
-    count = 0
-    for crash in crashes(history, rng, IMAGES_IN_FULL if full else IMAGES):
-        count += 1
+    images = 0
+    for crash in crashes(history, rng, A_SEED_IN_FULL if full else A_SEED):
+        images += 1
         shm = rng.choice([None, history.shm, rng.randbytes(32_768)])
         path = lay_out(ram / "image", build(history.ops, crash), shm)
         try:
-            judge(path, history, crash, reader=count % 4 == 0, go_on=count % 8 == 0)
+            judge(path, history, crash, reader=images % 4 == 0, go_on=images % 8 == 0)
         except AssertionError as error:
-            error.add_note(f"image {count} of seed {seed}: the power failed before operation {crash.at}")
+            error.add_note(f"image {images} of seed {seed}: the power failed before operation {crash.at}")
             raise
     _the_log_is_worth_it(history)
+    count(IMAGES, images)
     figure(
-        f"crash images, seed {seed}: {count} of a log of {len(history.ops)} operations, {len(history.lines)} entries "
+        f"crash images, seed {seed}: {images} of a log of {len(history.ops)} operations, {len(history.lines)} entries "
         f"in {len(history.acknowledged)} transactions; no acknowledged entry lost, none broken"
     )
 
@@ -176,7 +178,7 @@ def test_a_journal_that_does_not_wait_for_the_disk_is_caught(
     rng = random.Random(7)
     with worked(ram / "work", steps=STEPS, seed=7, synchronous=synchronous) as history:
         assert not history.failures
-    images, lost, broken = tried(ram / "image", history, crashes(history, rng, IMAGES_IN_FULL if full else IMAGES), rng)
+    images, lost, broken = tried(ram / "image", history, crashes(history, rng, A_SEED_IN_FULL if full else A_SEED), rng)
     assert lost > images // 10
     if synchronous == "NORMAL":
         assert broken == 0, "what it holds is whole, though"
@@ -244,7 +246,7 @@ def test_syncs_that_fail_lose_nothing_that_is_acknowledged_later(
         failed = sum(op.failed for op in history.ops)
         assert failed > 5
         assert history.failures
-    images, lost, broken = tried(ram / "image", history, crashes(history, rng, IMAGES_IN_FULL if full else 40), rng)
+    images, lost, broken = tried(ram / "image", history, crashes(history, rng, A_SEED_IN_FULL if full else 40), rng)
     assert (lost, broken) == (0, 0)
     figure(f"failed syncs, seed {seed}: {failed} of them, {len(history.failures)} appends refused, {images} images")
 
@@ -266,7 +268,7 @@ def small_log(folder: Path) -> tuple[dict[str, bytes], History]:
 HEADER, FRAME = 32, 24 + 4096
 
 
-def test_the_log_cut_at_every_length(ram: Path, full: bool, figure: Figure) -> None:
+def test_the_log_cut_at_every_length(ram: Path, full: bool, figure: Figure, count: Callable[..., None]) -> None:
     files, history = small_log(ram)
     log = files["journal.db-wal"]
     borders = {place + by for place in range(HEADER, len(log) + 1, FRAME) for by in (-1, 0, 1)}
@@ -276,6 +278,7 @@ def test_the_log_cut_at_every_length(ram: Path, full: bool, figure: Figure) -> N
         path = lay_out(ram / "image", files | {"journal.db-wal": log[:length]}, None)
         found.add(_prefix(path, history, thorough=length in borders))
     assert len(found) >= 3, "the log held no more than one transaction"
+    count(CUTS, len(lengths), len(log) + 1)
     figure(f"the log of {len(log)} bytes, cut at {len(lengths)} lengths: {len(found)} different prefixes, all whole")
 
 

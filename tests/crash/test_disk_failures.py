@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -352,8 +353,6 @@ def test_a_disk_that_has_no_room_for_a_second_journal(in_place: bool, disk: Reco
 
 READ_ONLY = """
 import os, sys
-if os.geteuid() == 0:
-    os.setgid(65534), os.setuid(65534)
 from fsm.errors import StoreError
 from fsm.journal.sqlite import SqliteJournal
 from fsm.journal.verify_store import verify_journal
@@ -390,32 +389,72 @@ print("there in the end:", SqliteJournal(path, read_only=True).last_id())
 """
 
 
-def test_a_folder_made_read_only_under_load(tmp_path: Path) -> None:
+@pytest.fixture
+def bound_by_rights(tmp_path: Path) -> list[str]:
+    """What to put before a command so that a folder's rights bind it: root without the power to pass them by."""
+    if os.geteuid() != 0:
+        return []
+    command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
+    shut = tmp_path / "shut"
+    shut.mkdir(mode=0o555)
+    if not _works([*command, "true"]) or _works([*command, "touch", str(shut / "file")]):
+        pytest.skip("root may write everywhere, and setpriv cannot take that away here")
+    return command
+
+
+def test_a_folder_made_read_only_under_load(bound_by_rights: list[str], tmp_path: Path) -> None:
     """Who has the journal open goes on: its files are there. Who comes new is told; afterwards all is as before."""
-    folder = Path("/tmp" if os.access("/tmp", os.W_OK) else tmp_path) / f"cronfsm-read-only-{os.getpid()}"
+    folder = tmp_path / "data"
     folder.mkdir()
-    folder.chmod(0o777)
-    try:
-        if os.geteuid() == 0:
-            os.chown(folder, 65534, 65534)
-            nobody = "import os; os.setgid(65534); os.setuid(65534); import fsm.journal.sqlite, fsm.testing.scribe"
-            if not _works([sys.executable, "-c", f"import sys; sys.path.insert(0, {SOURCE!r}); {nobody}"]):
-                pytest.skip("as root one may write everywhere, and another user may not read the program here")
-        done = subprocess.run(
-            [sys.executable, "-c", READ_ONLY, str(folder / "journal.db")],
-            capture_output=True,
-            text=True,
-            timeout=WITHIN_S,
-            env={**os.environ, "PYTHONPATH": SOURCE},
-            check=False,
-        )
+    done = subprocess.run(
+        [*bound_by_rights, sys.executable, "-c", READ_ONLY, str(folder / "journal.db")],
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+        env={**os.environ, "PYTHONPATH": SOURCE},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    *_, second, last = done.stdout.splitlines()
+    assert second.startswith("a second one: JournalUnusable")
+    assert "may only be read" in second or "not writable" in second
+    assert last == "there in the end: 209"
+
+
+def test_a_scheduler_whose_folder_is_made_read_only(bound_by_rights: list[str], tmp_path: Path, figure: Figure) -> None:
+    """The real one, with real runs: what cannot be started says why, and once one may write again all goes on."""
+    data, jobs = tmp_path / "data", tmp_path / "jobs.toml"
+    jobs.write_text(JOBS)
+
+    def states() -> list[tuple[str, str]]:
+        told = json.loads(cronfsm(data, "runs", "--json", "--limit", "1000").stdout)
+        return [(run["state"], run["reason"]) for run in told]
+
+    with serving(data, jobs, *bound_by_rights):
+        _until(lambda: ("succeeded", "completed") in states())
+        folders = [data, *(path for path in data.rglob("*") if path.is_dir())]
+        for path in folders:
+            path.chmod(0o555)
+        _until(lambda: ("failed", "start_failed") in states())
+        before = len(states())
+        for path in folders:
+            path.chmod(0o700)
+        done = cronfsm(data, "run", "manual", "--wait")
         assert done.returncode == 0, done.stderr
-        *_, second, last = done.stdout.splitlines()
-        assert second.startswith("a second one: JournalUnusable")
-        assert "may only be read" in second or "not writable" in second
-        assert last == "there in the end: 209"
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    told = json.loads(cronfsm(data, "runs", "--json", "--limit", "1000").stdout)
+    why = {run["error"] for run in told if run["reason"] == "start_failed"}
+    assert all("Permission denied" in error for error in why), why
+    assert len(states()) > before, "nothing that was acknowledged is gone"
+    verified = cronfsm(data, "verify")
+    assert verified.returncode == 0, verified.stdout
+    figure(f"a folder made read-only under serve: {len(told)} runs, {len(why)} sort of failed start, all there")
+
+
+def _until(fits: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + WITHIN_S
+    while not fits():
+        assert time.monotonic() < give_up
+        time.sleep(0.1)  # another process tells nobody
 
 
 def test_no_room_is_told_from_a_failing_disk() -> None:

@@ -23,6 +23,7 @@ from fsm.model.facts import Execution, Report, StopAnswer
 from fsm.model.job import Job
 from fsm.model.run import Run
 from fsm.model.states import Evidence, Reason, RefusalReason, SlotState, State
+from fsm.ports import Examination
 from fsm.supervise import mailbox
 from fsm.supervise.examine import look
 
@@ -218,6 +219,12 @@ def test_a_verdict_then_a_crash_then_the_slot(stand: Stand, without: Without) ->
 class Liar:
     """Says that a stop was put, and puts none."""
 
+    def __init__(self, stand: Stand) -> None:
+        self._stand = stand
+
+    def examine(self, execution: Execution) -> Examination:
+        return look(self._stand.folder, execution, CLOCK.now().boot_id)
+
     def stop(self, execution: Execution, reason: Reason) -> StopAnswer:
         return StopAnswer.PUT
 
@@ -238,7 +245,7 @@ def test_a_go_comes_after_the_verdict(stand: Stand, lies: bool) -> None:
     stop_and_wait(supervisor)  # so that it hears of the stop no sooner than of the go
     if lies:
         with stand.journal(read_only=False) as journal:
-            Engine(journal, clock=CLOCK, stopper=Liar()).cancel(run.id)
+            Engine(journal, clock=CLOCK, stopper=Liar(stand)).cancel(run.id)
     else:
         stand.cancel(run.id)
     assert stand.run(run.id).reason is Reason.CANCELLED
@@ -264,7 +271,7 @@ def test_a_stop_whose_signal_was_lost(stand: Stand, without: Without) -> None:
     execution = stand.execution(run.id)
     assert mailbox.put_stop(stand.folder.mailbox("job", 1, execution.arming.nonce), Reason.CANCELLED)
     with stand.journal(read_only=False) as journal:
-        Engine(journal, clock=CLOCK, stopper=Liar()).cancel(run.id)
+        Engine(journal, clock=CLOCK, stopper=Liar(stand)).cancel(run.id)
     _go_comes(stand, served.process)
     if without:
         wrote(stand, "start")

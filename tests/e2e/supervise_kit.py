@@ -177,14 +177,17 @@ class Heard:
         self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._rest = b""
 
-    def line(self, within_s: float = BOUND_S) -> str:
-        """The next line that a command wrote."""
+    def has_line(self, within_s: float) -> bool:
+        """Whether a command has written one, or does so soon enough."""
         until = time.monotonic() + within_s
-        while b"\n" not in self._rest:
-            left = until - time.monotonic()
-            assert left > 0, f"nobody said anything; so far {self._rest!r}"
+        while b"\n" not in self._rest and (left := until - time.monotonic()) > 0:
             if select.select([self._fd], [], [], left)[0]:
                 self._rest += os.read(self._fd, 65536)
+        return b"\n" in self._rest
+
+    def line(self, within_s: float = BOUND_S) -> str:
+        """The next line that a command wrote."""
+        assert self.has_line(within_s), f"nobody said anything; so far {self._rest!r}"
         line, _, self._rest = self._rest.partition(b"\n")
         return line.decode()
 
@@ -221,6 +224,14 @@ def wait_gone(pid: int, within_s: float = BOUND_S) -> None:
             assert select.select([fd], [], [], within_s)[0], f"process {pid} is still there: {stat}"
     finally:
         os.close(fd)
+
+
+def wait_stopped(pid: int, within_s: float = BOUND_S) -> None:
+    """Wait until a process that was sent a SIGSTOP stands still."""
+    until = time.monotonic() + within_s
+    while (stat := stat_of(pid)) is not None and stat.state not in "TtZX":
+        assert time.monotonic() < until, f"process {pid} does not stop"
+        time.sleep(0.001)
 
 
 def lives(pid: int) -> bool:

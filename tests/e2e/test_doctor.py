@@ -118,6 +118,22 @@ def test_no_journal_at_all_is_nothing_wrong(call: Call, folder: Path) -> None:
     assert not (folder / "journal.db").exists()
 
 
+def test_a_write_ahead_log_that_is_lost_is_known_by_the_folders_of_runs(call: Call, folder: Path) -> None:
+    """What is left is whole, and shorter: no hash tells. The runs that it has forgotten have left folders."""
+    with closing(SqliteJournal(folder / "journal.db", read_only=True)) as journal:
+        known = journal.last_numbers()["a"]
+    for number in (known, known + 1, known + 3):
+        (folder / "runs" / "a" / str(number)).mkdir(parents=True)
+    code, out, err = call("doctor", "--apply")
+    assert (code, err) == (1, "")
+    assert "its newest entries are lost" in out
+    assert f"a/{known + 1} to a/{known + 3}\n" in out
+    assert "cronfsm serve gives none of these numbers again" in out
+    code, told = answer(call, "doctor")
+    assert (code, told["ok"], told["remedy"]) == (1, False, "none")
+    assert told["unknown_runs"] == {"a": {"first": known + 1, "last": known + 3}}
+
+
 # ---- what is wrong, and where
 
 MENDED: dict[str, tuple[Damage, str, str]] = {

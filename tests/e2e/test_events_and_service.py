@@ -99,6 +99,11 @@ def test_service_install_writes_a_unit_that_leaves_runs_alone(cli: Cli, tmp_path
     assert "Type=notify" in text
     assert f"serve {jobs}" in text
     assert calls.read_text().splitlines() == ["--user daemon-reload", "--user enable --now cronfsm.service"]
+    assert "UMask" not in text, "jobs inherit it"
+    assert cli.run("service", "install", str(jobs), **environment).returncode == 0
+    assert "--user restart cronfsm.service" not in calls.read_text(), "it is the same"
+    assert cli.run("service", "install", **environment).returncode == 0
+    assert calls.read_text().splitlines()[-1] == "--user restart cronfsm.service", "what is up serves the old file"
     status = json.loads(cli.run("service", "status", "--json", **environment).stdout)
     assert status == {"unit": str(unit), "installed": True, "active": True}
     assert cli.run("service", "uninstall", **environment).returncode == 0

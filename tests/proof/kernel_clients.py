@@ -16,10 +16,8 @@ import fsm.journal.sealing as sealing_module
 import fsm.planning.reconciliation as reconciliation_module
 from fsm.errors import Fenced
 from fsm.model.commands import Command, FailStart, Go, QueueTimeout, Request, Start, Stop, StopFirst, Ticks
-from fsm.model.entries import Draft, Queued
 from fsm.model.run import Run
-from fsm.model.states import Cause, Evidence, Reason, State
-from fsm.planning.deadlines import start_by
+from fsm.model.states import Evidence, Reason, State
 from fsm.planning.reconciliation import gone
 
 Step = tuple[str, str, Kernel]
@@ -89,14 +87,6 @@ def _requests(state: Kernel, bounds: Bounds) -> Iterator[Step]:
 
 def _queue(state: Kernel, c: str, bounds: Bounds) -> Iterator[Step]:
     folded = journal.seen(state, c)
-    last = folded.state.last_number
-    if bounds.Retries and 0 < last < bounds.MaxRuns:
-        run = folded.runs[last - 1]
-        if run.state.terminal and run.state is not State.SUCCEEDED:  # the policy, a free input
-            body = Queued(Cause.RETRY, 1, start_by(journal.JOB, journal.NOW), attempt=2, retry_of=last)
-            draft = Draft(journal.JOB.name, journal.T0, journal.ACTOR, last + 1, body)
-            if journal.may_follow(folded, draft):
-                yield from _writes(state, "Retry", c, (journal.record(draft, folded),))
     if state.due:
         records = journal.answer(folded, (Ticks(),), journal.at_tick(state.due))
         if not any(record.k == "queue" and record.r > bounds.MaxRuns for record in records):

@@ -16,8 +16,25 @@ from typing import Any
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
-_KEYS = {"name", "report", "requirement", "puts_back", "test", "file", "old", "new", "also"}
+_KEYS = {"name", "report", "requirement", "rule", "puts_back", "test", "file", "old", "new", "also"}
 _EDIT = {"file", "old", "new"}
+
+
+EVIDENCE = (
+    "two armings of one run",
+    "the life lock before the report",
+    "a supervisor killed with the lock still inherited",
+    "verdict, crash, recovery of the slot",
+    "go after the verdict",
+    "a mute supervisor",
+    "a grandchild that closed its descriptors and changed its session",
+    "ENOSPC at the report",
+    "an unreadable report",
+    "an unknown folder after a restored backup",
+    "a leaked pipe end",
+)
+"""The rules of the design's section *Evidence*, by what would go wrong without them: each has a revert, and a test
+with real processes."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +51,7 @@ class Revert:
     """A fix to be taken out.
 
     `puts_back`: the bug that is there then, in a sentence. `test`: the node id of the test that must fail. `report`:
-    the number of the report whose scenario that is, None where a requirement alone is meant.
+    the number of the report whose scenario that is, `rule`: which one of `EVIDENCE` it takes out; None for neither.
     """
 
     name: str
@@ -43,6 +60,7 @@ class Revert:
     requirement: tuple[str, ...]
     edits: tuple[Edit, ...]
     report: int | None = None
+    rule: str | None = None
 
     def problems(self, root: Path = ROOT) -> Iterator[str]:
         """Why it does not apply to the tree at `root`; nothing where it does."""
@@ -126,6 +144,7 @@ def _read(table: dict[str, Any]) -> Revert:
         tuple(table["requirement"]),
         tuple(Edit(edit["file"], _trimmed(edit["old"]), _trimmed(edit["new"])) for edit in edits),
         table.get("report"),
+        table.get("rule"),
     )
 
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from reverts import ROOT, Revert, load
+from reverts import EVIDENCE, ROOT, Revert, load
 
 SCENARIO = "tests/scenarios/test_{report}_"
 
@@ -27,6 +27,12 @@ def test_names_are_given_once() -> None:
 def test_every_scenario_has_a_revert() -> None:
     reports = {path.name.split("_")[1] for path in (ROOT / "tests" / "scenarios").glob("test_*.py")}
     assert reports == {str(revert.report) for revert in load() if revert.report is not None}
+
+
+def test_every_rule_of_evidence_has_a_revert_and_a_test_with_real_processes() -> None:
+    of_rules = [revert for revert in load() if revert.rule is not None]
+    assert {revert.rule for revert in of_rules} == set(EVIDENCE)
+    assert all(revert.test.startswith("tests/crash/test_evidence.py::") for revert in of_rules)
 
 
 def test_every_requirement_has_a_revert() -> None:

@@ -10,13 +10,13 @@ stored with it (R-7). The sweep looks at every state and ends what is past its d
 nothing (R-11, R-12). A job has one slot, and a start is refused while it is held (R-13): one open run at a time. And a
 start reads what is open or due, by index, whatever the history holds.
 
-Still to come: a job that fails again and again is to be backed off, then stopped by a breaker.
+A job that fails within seconds, every time, starts at most 30 times an hour (R-43): see ``test_76293_storms``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from scenario_kit import Stage, until
 
 from fsm.client.engine import Engine
 from fsm.engine.evolve import evolve
+from fsm.errors import JournalBusy
 from fsm.journal.sqlite import SqliteJournal
 from fsm.model.entries import Draft
 from fsm.model.run import Run
@@ -39,14 +40,16 @@ from fsm.testing.world import World
 
 @pytest.mark.requirement("R-26")
 def test_every_refused_start_of_a_retry_loop_ends() -> None:
-    """25 minutes of a start every second that the model declines: 1,500 runs, each ended, each in 200 ms."""
+    """25 minutes of a tick every second that the model declines: few runs, each ended; the others are refused."""
     sim = Simulation(start="2026-04-01T00:00:00Z")
     sim.add_job("agent", schedule="every 1s", timeout="10m")
     sim.script("agent", [refuse(after="0.2s")])
     sim.advance("25m")
     sim.advance("500ms")
     runs = sim.runs("agent")
-    assert len(runs) == 1500
+    sim.pause("agent")
+    assert len(runs) == 15 + 6
+    assert len(runs) + sum(refusal.count for refusal in sim.refusals("agent")) == 1500
     assert {(run.state, run.reason, run.slot) for run in runs} == {(State.FAILED, Reason.REFUSED, SlotState.FREE)}
     sim.check()
 
@@ -79,7 +82,7 @@ def test_however_often_it_is_asked_for_there_is_one_open_run() -> None:
 def test_the_sweep_ends_a_running_run_whose_supervisor_says_nothing(holding: bool, end: tuple[State, Reason]) -> None:
     """`running` is no state that a reaper skips: past its last deadline the run ends, and the next tick runs.
 
-    One that cannot even be told to stop is killed first; then it is gone, and has left nothing.
+    One that cannot even be told to stop is killed first, a second later; then it is gone, and has left nothing.
     """
     sim = Simulation(start="2026-04-01T00:00:00Z")
     sim.add_job("agent", schedule="0 * * * *", timeout="10m", grace="10s")
@@ -88,7 +91,7 @@ def test_the_sweep_ends_a_running_run_whose_supervisor_says_nothing(holding: boo
     assert sim.mute_supervisor("agent", holding_mailbox=holding)
     sim.run_until("2026-04-01T01:11:09Z")
     assert sim.run("agent/1").state is State.RUNNING, "nobody has said otherwise, and nobody guesses"
-    sim.run_until("2026-04-01T01:11:10Z")  # its reap_by: timeout + grace + 1 min
+    sim.run_until("2026-04-01T01:11:11Z")  # its reap_by: timeout + grace + 1 min; a busy mailbox is asked once more
     ended = sim.run("agent/1")
     assert (ended.state, ended.reason) == end
     sim.run_until("2026-04-01T02:00:10Z")
@@ -185,12 +188,13 @@ def test_with_real_processes_a_loop_of_requests(stage: Stage) -> None:
 
     def ask() -> bool:
         for _ in range(5):  # faster than any run ends
-            answer = engine.request("agent")
-            if isinstance(answer, Run):
-                taken.append(answer.id)
-            else:
-                refused.append(answer.reason)
-        return len(taken) >= 20 and len(refused) >= 20
+            with suppress(JournalBusy):  # a machine so loaded that the scheduler had no turn for its own append
+                answer = engine.request("agent")
+                if isinstance(answer, Run):
+                    taken.append(answer.id)
+                else:
+                    refused.append(answer.reason)
+        return len(taken) >= 15 and len(refused) >= 20
 
     stage.up()
     until(ask)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from fsm.client.answers import SupervisorMute
-from fsm.testing import Simulation
+from fsm.testing import Simulation, fail
 from fsm.testing.strategies import ADVANCES, JUMPS, LAGS, MOMENTS, POINTS, STEPS, all_lags, job_keys, scripts
 
 NAMES = st.sampled_from(["a", "b"])
@@ -58,16 +58,26 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.sim.script(name, runs)
         self.sim.advance(then)
 
-    @rule(name=NAMES, runs=scripts(), then=MOMENTS)
-    def request(self, name, runs, then):
+    @rule(name=NAMES, runs=scripts(), then=MOMENTS, force=st.sampled_from([False, False, True]))
+    def request(self, name, runs, then, force):
         if self._known(name):
             self.sim.script(name, runs)
-            self._request(name)
+            self._request(name, force)
             self.sim.advance(then)
 
-    def _request(self, name: str) -> None:
+    @rule(name=NAMES, count=st.sampled_from([3, 20, 40]), then=MOMENTS)
+    def storm(self, name, count, then):
+        """Somebody asks again as soon as the last run has ended, and each fails at once."""
         if self._known(name):
-            answer = self.sim.request(name)
+            self.sim.script(name, [fail(after="0s")])
+            for _ in range(count):
+                self._request(name)
+                self.sim.advance("1s")
+            self.sim.advance(then)
+
+    def _request(self, name: str, force: bool = False) -> None:
+        if self._known(name):
+            answer = self.sim.request(name, force=force)
             assert answer.enqueued != (answer.ran is False)
             if answer.enqueued:
                 assert self.sim.run(answer.run_id).state == "queued"  # it is in the history before the answer is

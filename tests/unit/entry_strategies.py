@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from fsm.codec.entries import GENESIS
 from fsm.instants import MINUTE, Deadline, Duration, Instant
 from fsm.lifecycle.table import triples
+from fsm.model.agent import Agent, AgentEvidence, AgentKind
 from fsm.model.entries import (
     KIND_OF,
     Blocker,
@@ -19,18 +20,21 @@ from fsm.model.entries import (
     JobRemoved,
     JobResumed,
     NumbersTaken,
+    Origin,
     Queued,
     Refused,
     Released,
     SchedulerAlive,
     SchedulerDown,
+    SchedulerDraining,
     SchedulerSettings,
     SchedulerUp,
     Started,
 )
 from fsm.model.job import CatchUp, Job, Overlap
 from fsm.model.run import Arming, Run
-from fsm.model.states import Actor, Cause, Evidence, Reason, RefusalReason, SlotState, State
+from fsm.model.settings import Group
+from fsm.model.states import Actor, Cause, ErrorClass, Evidence, Reason, RefusalReason, SlotState, State
 from fsm.model.stream import JobState
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)  # any Unicode that UTF-8 can hold
@@ -45,8 +49,26 @@ ARMINGS = st.builds(Arming, TEXTS, TEXTS, COUNTS, COUNTS, st.booleans(), st.none
 BLOCKERS = st.builds(Blocker, NUMBERS, st.sampled_from(State), DURATIONS, st.none() | INSTANTS)
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=8)
 
+EVIDENCE = st.builds(
+    AgentEvidence,
+    st.none() | st.sampled_from(ErrorClass),
+    *[st.none() | TEXTS] * 2,
+    *[st.none() | COUNTS] * 4,
+    st.none() | st.lists(TEXTS, max_size=3).map(tuple),
+    st.none() | TEXTS,
+)
+AGENTS = st.builds(
+    Agent,
+    st.sampled_from(AgentKind),
+    message=WORDS.filter(str.strip),
+    model=st.none() | st.just("opus"),
+    program=st.just("/usr/bin/agent"),
+    args=st.lists(WORDS, max_size=2).filter(lambda words: not any("-" in word for word in words)),
+)
+
 JOBS = st.builds(
-    Job,
+    lambda agent, *args, command, **keys: Job(*args, agent=agent, command=None if agent else command, **keys),
+    st.none() | AGENTS,
     NAMES,
     schedule=st.none() | st.sampled_from(["0 3 * * *", "every 90s", "@daily"]),
     command=st.none() | st.lists(WORDS, min_size=1, max_size=3),
@@ -124,6 +146,7 @@ BODIES: dict[type[object], st.SearchStrategy[tuple[Body, State | None]]] = {
             st.none() | INSTANTS,
             NUMBERS,
             st.none() | NUMBERS,
+            origin=st.none() | st.builds(Origin, TEXTS, TEXTS, INSTANTS),
         ),
         st.none(),
     ),
@@ -136,6 +159,7 @@ BODIES: dict[type[object], st.SearchStrategy[tuple[Body, State | None]]] = {
         st.none() | COUNTS,
         st.none() | TEXTS,
         st.none() | INSTANTS,
+        st.none() | EVIDENCE,
     ),
     Released: st.tuples(
         st.builds(
@@ -154,7 +178,11 @@ BODIES: dict[type[object], st.SearchStrategy[tuple[Body, State | None]]] = {
     SchedulerUp: st.tuples(st.builds(SchedulerUp, NUMBERS, COUNTS, TEXTS, TEXTS, NUMBERS), st.none()),
     SchedulerAlive: st.tuples(st.builds(SchedulerAlive, NUMBERS), st.none()),
     SchedulerDown: st.tuples(st.builds(SchedulerDown, NUMBERS, TEXTS), st.none()),
-    SchedulerSettings: st.tuples(st.builds(SchedulerSettings, NUMBERS), st.none()),
+    SchedulerSettings: st.tuples(
+        st.builds(SchedulerSettings, NUMBERS, st.none() | st.lists(st.builds(Group, TEXTS, NUMBERS)).map(tuple)),
+        st.none(),
+    ),
+    SchedulerDraining: st.tuples(st.builds(SchedulerDraining, NUMBERS, DEADLINES), st.none()),
 }
 """A body of each class, and the state that a transition comes from."""
 

@@ -132,7 +132,7 @@ def test_each_page_damaged_in_turn(tmp_path: Path) -> None:
 
 
 def test_flipped_bits_never_make_a_row_that_proves_itself(path: Path) -> None:
-    before = set(carved(path))
+    before = {row[1:] for row in carved(path)}
     whole = bytearray(path.read_bytes())
     rng = random.Random(5)
     for _ in range(30):
@@ -140,7 +140,8 @@ def test_flipped_bits_never_make_a_row_that_proves_itself(path: Path) -> None:
         for _ in range(40):
             damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
         path.write_bytes(damaged)
-        assert {row for row in carved(path) if read_row(row)[0] is not None} <= before
+        # but for the id: it is not hashed, and whoever sorts the rows looks at their places in the streams
+        assert {row[1:] for row in carved(path) if read_row(row)[0] is not None} <= before
 
 
 @given(st.binary(max_size=3 * PAGE), st.binary(max_size=2 * PAGE))

@@ -31,8 +31,10 @@ RUN_FIELDS = [
     "exit_code",
     "signal",
     "error",
+    "agent",
     "attempt",
     "retry_of",
+    "forced",
     "session_key",
     "slot",
 ]
@@ -86,6 +88,8 @@ def test_list_as_json(world: World) -> None:
         "enabled",
         "paused",
         "next_due",
+        "note",
+        "finished",
         "open_run",
         "last_run",
     ]
@@ -296,8 +300,10 @@ def test_a_run_as_json(world: World) -> None:
         "exit_code": 3,
         "signal": None,
         "error": None,
+        "agent": None,
         "attempt": 1,
         "retry_of": None,
+        "forced": False,
         "session_key": "cron:backup:run:1",
         "slot": "free",
     }
@@ -324,16 +330,17 @@ def test_the_history_of_a_removed_job_stays(world: World) -> None:
 
 def test_next_in_the_zone_of_the_job(world: World) -> None:
     world.define("spring", schedule="30 2 * * *", timezone="Europe/Berlin")
-    assert world.json("next", "spring", "-n", "3", "--from", "2027-03-27T00:00:00Z") == [
-        {"utc": "2027-03-27T01:30:00.000000Z", "local": "2027-03-27T02:30:00.000000+01:00"},
-        {"utc": "2027-03-28T01:00:00.000000Z", "local": "2027-03-28T03:00:00.000000+02:00"},
-        {"utc": "2027-03-29T00:30:00.000000Z", "local": "2027-03-29T02:30:00.000000+02:00"},
+    told = world.json("next", "spring", "-n", "3", "--from", "2027-03-27T00:00:00Z")
+    assert [(one["utc"], one["local"], one["shift"]) for one in told] == [
+        ("2027-03-27T01:30:00.000000Z", "2027-03-27T02:30:00.000000+01:00", None),
+        ("2027-03-28T01:00:00.000000Z", "2027-03-28T03:00:00.000000+02:00", "moved"),
+        ("2027-03-29T00:30:00.000000Z", "2027-03-29T02:30:00.000000+02:00", None),
     ]
     assert (
         world.ok("next", "spring", "-n", "1", "--from", "2027-03-28T00:30:00Z")
         == """\
-LOCAL (Europe/Berlin)         UTC                  FROM NOW
-Sun 2027-03-28 03:00:00 CEST  2027-03-28 01:00:00  in 127d 23h
+LOCAL (Europe/Berlin)         UTC                  FROM NOW     CHANGE OF THE CLOCK
+Sun 2027-03-28 03:00:00 CEST  2027-03-28 01:00:00  in 127d 23h  02:30 is skipped on 2027-03-28; moved to 03:00
 """
     )
     assert len(world.json("next", "backup")) == 5
@@ -376,9 +383,14 @@ Next due      2026-11-20 04:00:00 CET (in 59m 58s)
               2026-11-20 06:00:00 CET
 Timeout       1d, then TERM, and KILL after 10s
 Start within  1h
-Overlap       skip
+Overlap       skip: a tick while a run is open is refused
 Catch up      once, within 1h
+Retry         none
+Breaker       none
 Output limit  10MB
+Leftovers     end: what its command leaves behind is ended
+Priority      0
+Keep          1,000 runs, none older than 400d
 Folder        /srv
 Environment   A=1
               B=2

@@ -24,6 +24,7 @@ from fsm.errors import (
     JournalUnusable,
     UnknownJob,
     UnknownRun,
+    WrongEpoch,
 )
 from fsm.model.states import State
 
@@ -204,7 +205,7 @@ def test_whatever_is_typed_it_is_no_mistake_of_ours(world: World, words: list[st
     code, _, err = world.call(*words)
     assert code in {0, 1, 2, 3, 75}, err
     assert "Traceback" not in err
-    assert code == 0 or err.startswith("cronfsm: ") or "--json" in words or words[0] == "verify"
+    assert code == 0 or err.startswith("cronfsm: ") or "--json" in words or words[0] in ("verify", "check")
 
 
 def test_the_exit_code_of_each_error() -> None:
@@ -212,6 +213,7 @@ def test_the_exit_code_of_each_error() -> None:
     assert {exit_of(error) for error in (BadValue("a"), BadJobs(("a",)), FolderUnusable("a", "b"))} == {Exit.USAGE}
     refused = (
         Conflict("a", 1, 2),
+        WrongEpoch(3, 3),
         JournalBusy(),
         JournalFull("a"),
         AlreadyServed("a", 1),

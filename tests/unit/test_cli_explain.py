@@ -444,3 +444,10 @@ def test_names_are_quoted_as_a_shell_needs_them(world: World) -> None:
     world.define("night backup", schedule="every 1m")
     world.engine.pause("night backup")
     assert "To do: cronfsm resume 'night backup'  #" in world.ok("explain", "night backup")
+
+
+def test_what_helps_names_the_folder_that_this_call_was_given(world: World) -> None:
+    """Else whoever copies it serves another folder."""
+    world.define("backup", schedule="0 3 * * *")
+    assert "To do: cronfsm serve  #" in world.ok("explain", "backup")
+    assert "To do: cronfsm --data-dir 'my data' serve  #" in world.ok("--data-dir", "my data", "explain", "backup")

@@ -66,7 +66,7 @@ def _commands(line: str) -> Iterator[list[str]]:
     lexer.whitespace_split = True
     words: list[str] = []
     for word in lexer:
-        if word in ("|", "&&", ">"):
+        if word in ("|", "&&", ">", ">>"):
             yield words
             words = []
         else:

@@ -305,7 +305,6 @@ def test_a_transition_that_the_lifecycle_does_not_have_is_not_read(triple: Tripl
 
 def test_a_text_that_utf_8_cannot_hold_is_a_bad_value() -> None:
     for draft in (
-        Draft("a", NOW, Actor.CLI, 1, Ended(Trigger.FAIL, Reason.ERROR, NOW, error="\ud800")),
         Draft("\ud800", NOW, Actor.CLI, None, JobPaused()),
         Draft("a", NOW, Actor.CLI, 1, Ended(Trigger.FAIL, Reason.ERROR, NOW, exit_code=1 << 70)),
     ):

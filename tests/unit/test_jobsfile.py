@@ -153,8 +153,9 @@ def test_every_mistake_is_told_at_once_in_the_order_of_the_file() -> None:
         'jobs.Backup.schedule: 2026-12-01T09:00:00+00:00 is not a text (say "at 2026-12-01T09:00:00Z")',
         "jobs.Backup.enabled: 'yes' is not a value for enabled (say true or false)",
         'jobs."-x y": "-x y" may not start with ".", "@" or "-", nor start or end with a blank',
-        'jobs."-x y": says not what to run; add command = ["program", "argument"], or shell = "a | b"',
-        'jobs."-x y".overlap: "parallel" is not one of: skip',
+        'jobs."-x y": says not what to run; add command = ["program", "argument"], or shell = "a | b", '
+        'or agent = { kind = "claude", message = "…" }',
+        'jobs."-x y".overlap: "parallel" is not one of: skip, queue, replace',
         'jobs."-x y".catch_up: 3 is not a text (put it in quotes)',
         "jobs.no-table: 3 is not a table (write [jobs.no-table], and its keys below)",
         'jobs."third party".timezone: "Mars" is not a time zone '
@@ -252,7 +253,8 @@ def test_a_job_is_made_by_its_keys() -> None:
     ("name", "keys", "expected"),
     [
         ("a", {"need_command": True}, [
-            'says not what to run; add command = ["program", "argument"], or shell = "a | b"',
+            'says not what to run; add command = ["program", "argument"], or shell = "a | b", '
+            'or agent = { kind = "claude", message = "…" }',
         ]),
         ("-a", {"schedule": "@dayly", "tiemout": "1h", "timeout": "soon"}, [
             '"-a" may not start with ".", "@" or "-", nor start or end with a blank',

@@ -84,6 +84,32 @@ def test_a_setting_changed_at_the_same_moment_is_no_conflict(sim: Simulation) ->
     assert bodies == ["SchedulerUp", "SchedulerSettings", "SchedulerAlive"]
 
 
+@pytest.mark.requirement("R-11")
+@pytest.mark.parametrize("let_go", [True, False])
+def test_an_overdue_supervisor_whose_mailbox_is_busy_is_asked_once_more(sim: Simulation, let_go: bool) -> None:
+    """A client may have it open at that very moment; who still has it a second later hangs, and is killed."""
+    sim.add_job("job", timeout="1m", grace="5s")
+    sim.script("job", [hang()])
+    sim.request("job")
+    sim.advance("10s")
+    sim.mute_supervisor("job", holding_mailbox=True)
+    sim.advance("1m55s")  # 2m5s after its start it is overdue
+    [supervisor] = sim.world.of_job("job")
+    sim.advance("500ms")
+    assert supervisor.alive
+    if let_go:
+        supervisor.set_mute(True, holding_mailbox=False)
+        sim.advance("1s")
+        assert sim.runs("job")[0].reason is Reason.OVERDUE
+        assert supervisor.alive
+    else:
+        sim.advance("3s")
+        assert not supervisor.alive
+        assert sim.runs("job")[0].state is State.LOST
+    sim.advance("5m")
+    sim.check()
+
+
 @pytest.mark.requirement("R-33")
 def test_a_scheduler_that_was_replaced_ends_at_its_next_turn_and_touches_nothing(sim: Simulation) -> None:
     sim.add_job("job", timeout="5m")

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,44 @@ def test_a_reader_sees_what_a_writer_commits_meanwhile(tmp_path: Path) -> None:
     reader.close()
     scribe.run_through("a")  # and the writer was not disturbed
     journal.close()
+
+
+@pytest.mark.parametrize("how", ["a page that is half written", "a row that is none", "an old answer"])
+def test_a_reader_that_a_writer_overtakes_does_not_cry_damage(how: str, tmp_path: Path) -> None:
+    """It reads the file as it lies there; a writer comes, and writes its log into the file at the same time."""
+    with closing(journal_in(tmp_path)) as journal:
+        Scribe(journal).define("a")
+    reader = journal_in(tmp_path, read_only=True)
+    asked: list[int] = []
+
+    def question(store: sqlite_store.Store) -> int:
+        asked.append(sqlite_reads.number(store, "last_id"))
+        if len(asked) == 1:
+            with closing(journal_in(tmp_path)) as journal:
+                Scribe(journal).run_through("a")
+            if how != "an old answer":
+                raise apsw.CorruptError("half") if how == "a page that is half written" else TypeError("no row")
+        return asked[-1]
+
+    assert reader._ask(question) == 5
+    assert len(asked) == 2
+    reader.close()
+
+
+def test_what_nobody_wrote_meanwhile_is_damage_at_once(tmp_path: Path) -> None:
+    with closing(journal_in(tmp_path)) as journal:
+        Scribe(journal).define("a")
+    reader = journal_in(tmp_path, read_only=True)
+    asked: list[int] = []
+
+    def question(_: sqlite_store.Store) -> int:
+        asked.append(1)
+        raise apsw.CorruptError("for good")
+
+    with pytest.raises(JournalUnusable, match="damaged"):
+        reader._ask(question)
+    assert asked == [1]
+    reader.close()
 
 
 def test_a_reader_that_came_first_sees_a_writer_that_comes_later(tmp_path: Path) -> None:

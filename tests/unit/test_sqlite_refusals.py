@@ -20,9 +20,7 @@ from fsm.errors import IllegalEntry
 from fsm.journal.sqlite import SqliteJournal
 from fsm.journal.verify_store import verify_journal
 from fsm.lifecycle.table import by_input
-from fsm.model.entries import Checkpoint
 from fsm.model.states import Evidence, State, Trigger
-from fsm.model.stream import JobState
 from fsm.ports import Append
 from fsm.testing.journal_base import everything
 from fsm.testing.journal_laws import ILLEGAL, LEGAL, name
@@ -291,20 +289,34 @@ def test_a_sealed_prefix_may_go_from_its_first_entry_on(scribe: Scribe, shell: a
     scribe.run_through("a")
     with pytest.raises(apsw.ConstraintError, match="sealed"):
         shell.execute("DELETE FROM entries WHERE job = 'a' AND seq = 1")
-    entries = list(scribe.journal.entries(job="a"))
-    scribe.write("a", Checkpoint(3, entries[2].hash, JobState("a", 3)))
+    scribe.mark("a")
     scribe.queue("a")
-    for refused in ("seq = 2", "seq > 3", "seq = 6", "seq <= 4"):
+    for refused in ("seq = 2", "seq > 3", "seq = 6", "seq <= 6", "seq = 7"):
         with pytest.raises(apsw.ConstraintError):
             shell.execute(f"DELETE FROM entries WHERE job = 'a' AND {refused}")
     with pytest.raises(apsw.ConstraintError):
         shell.execute("DELETE FROM entries WHERE job = 'b'")
     shell.execute("DELETE FROM entries WHERE job = 'a' AND seq <= 2")
-    shell.execute("DELETE FROM entries WHERE job = 'a' AND seq <= 3")
-    assert [entry.seq for entry in scribe.journal.entries(job="a")] == [4, 5, 6, 7]
+    shell.execute("DELETE FROM entries WHERE job = 'a' AND seq <= 5")
+    assert [entry.seq for entry in scribe.journal.entries(job="a")] == [6, 7]
     number = scribe.journal.state("a").last_number
     scribe.start("a", number)  # and the stream goes on
     assert [entry.seq for entry in scribe.journal.entries(job="a", run=number)] == [7, 8]
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING, State.TIMED_OUT])
+def test_a_run_that_is_not_over_keeps_its_entries_and_all_after_them(
+    scribe: Scribe, shell: apsw.Connection, state: State
+) -> None:
+    scribe.define("a")
+    number = scribe.bring("a", state)
+    scribe.mark("a")
+    shell.execute("DELETE FROM entries WHERE job = 'a' AND seq = 1")
+    with pytest.raises(apsw.ConstraintError, match="open, or holds the slot"):
+        shell.execute("DELETE FROM entries WHERE job = 'a' AND seq = 2")
+    if state is State.TIMED_OUT:
+        scribe.release("a", number)
+        shell.execute("DELETE FROM entries WHERE job = 'a' AND seq = 2")
 
 
 def test_what_was_inserted_behind_our_back_is_found(

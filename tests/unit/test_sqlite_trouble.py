@@ -78,7 +78,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], None], str]] = {
     "bytes": (_random, "not a journal"),
     "a database of another program": (_foreign, "of another program"),
     "an empty database of another program": (_foreign_by_id, "of another program"),
-    "a newer schema": (_sql("PRAGMA user_version = 2"), "newer version of cronfsm"),
+    "a newer schema": (_sql("PRAGMA user_version = 3"), "newer version of cronfsm"),
     "a version that never was": (_sql("PRAGMA user_version = 0"), "never was"),
     "a newer format": (_sql("UPDATE meta SET format = 2"), "format 2"),
     "another lifecycle": (_sql("DELETE FROM edges WHERE trigger = 'lose'"), "lifecycle table"),
@@ -222,7 +222,7 @@ def test_a_missing_or_changed_rule_is_found(tmp_path: Path) -> None:
         "attempt, queued_at, start_by_utc, start_by_boot, start_by_boot_id, scheduled_for, retry_of, reason, "
         "started_at, ended_at, run_by_utc, run_by_boot, run_by_boot_id, reap_by_utc, reap_by_boot, reap_by_boot_id, "
         "arming_nonce, arming_boot_id, arming_pid, arming_pid_start, arming_in_process, arming_cgroup, exit_code, "
-        "signal, error, first_seq FROM runs WHERE number = 1 AND job = 'a'",
+        "signal, error, forced, agent, first_seq FROM runs WHERE number = 1 AND job = 'a'",
         "UPDATE jobs SET slot = NULL WHERE job = 'b'",
         "UPDATE jobs SET paused = 1 WHERE job = 'b'",
         "UPDATE jobs SET last_hash = prev_hash FROM entries WHERE entries.job = jobs.job AND entries.seq = 3",

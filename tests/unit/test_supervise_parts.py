@@ -380,7 +380,8 @@ def test_a_child_that_is_not_yet_the_command_does_not_hold_the_life_lock(tmp_pat
             return iter(())
 
     sent = SentOrder(b"n", b"", b"", b"", b"", b"", b"", [b"true"], [b"/bin/true"], OnTheWay(), None, 1, 1, 1, None)
-    pid, output, failed = start(sent, slot, life, None)
+    started = start(sent, slot, life, None)
+    pid, output, failed = started.pid, started.output, started.failed
     assert os.read(reached, 1) == b"x"
     os.close(life)
     os.close(slot)
@@ -406,7 +407,8 @@ def test_programs_are_looked_for_along_the_path_that_counts(tmp_path: Path) -> N
     def programs(command: str, env: tuple[tuple[str, str], ...], path: str | None) -> list[bytes]:
         deadline = Deadline.after(SystemClock().now(), 10**6)
         order = Order("j", 1, "n", 1, None, "k", (command,), None, env, None, 1, 1024, deadline)  # type: ignore[arg-type]
-        return make_order(folder, order, "boot", path=path, cgroup_parent=None, home="h").programs
+        inherited = {} if path is None else {"PATH": path}
+        return make_order(folder, order, "boot", inherited=inherited, cgroup_parent=None, home="h").programs
 
     assert programs("x", (), "/a:/b") == [b"/a/x", b"/b/x"]
     assert programs("x", (("PATH", "/c"),), "/a:/b") == [b"/c/x"]

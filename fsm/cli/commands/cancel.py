@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from fsm.cli.again import again
 from fsm.cli.context import Session
 from fsm.cli.exits import Exit
 from fsm.cli.group import Command
@@ -91,4 +92,6 @@ def _done(run: Run, look: Look) -> str:
         return f"{text}." if run.arming is None else f"{text}; nothing of it is alive."
     if look.hindrance is not None:
         return f"{text}, but something of it is still alive and keeps its slot: {look.hindrance}."
-    return f"{text}; its processes are being ended. To see when they are gone: cronfsm show {quoted(run.id)}"
+    return (
+        f"{text}; its processes are being ended. To see when they are gone: {again(f'cronfsm show {quoted(run.id)}')}"
+    )

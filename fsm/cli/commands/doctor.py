@@ -48,11 +48,28 @@ def doctor_command(session: Session, salvage: str | None, apply_: bool) -> int:
             who = f"process {served.pid}" if served.pid is not None else "another process"
             complain(f"{who} serves {session.folder_path}: end it first, so that nobody writes meanwhile")
             return Exit.REFUSED
+    unknown = {} if diagnosis.violations else _unknown_runs(session)
     if session.as_json:
-        session.output.document(as_json(diagnosis, treated))
+        session.output.document(as_json(diagnosis, treated, unknown))
     else:
-        session.output.text(as_text(diagnosis, treated))
-    return Exit.DONE if treated is not None or not diagnosis.violations else Exit.FAILED
+        session.output.text(as_text(diagnosis, treated, unknown))
+    well = not diagnosis.violations and not unknown
+    return Exit.DONE if treated is not None or well else Exit.FAILED
+
+
+def _unknown_runs(session: Session) -> dict[str, tuple[int, int]]:
+    """First and last number of runs that have folders and that the journal, whole as it is, does not know, by job.
+
+    They are what is left of entries that are lost: of a write-ahead log, or because a backup was put back.
+    """
+    from fsm.supervise.leftbehind import numbers_above
+
+    if not os.path.exists(os.path.join(session.folder_path, JOURNAL_FILE)):
+        return {}
+    found = numbers_above(session.folder, session.journal.last_numbers())
+    if found:
+        found = numbers_above(session.folder, session.journal.last_numbers())  # some may have been queued meanwhile
+    return {job: (min(numbers), max(numbers)) for job, numbers in sorted(found.items())}
 
 
 def _treat(session: Session, diagnosis: Diagnosis, salvage: str | None) -> Treated | None:

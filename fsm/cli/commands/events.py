@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
+from fsm.cli.commands.journal import tell_pruned
 from fsm.cli.context import Session
 from fsm.cli.eventtext import EventLines, event_json
 from fsm.cli.group import Command
@@ -40,6 +41,8 @@ def events_command(session: Session, job: str | None, follow: bool, after: int) 
         entries: Iterable[Entry] = follow_journal(journal, after, job=job, pause=time.sleep)
     else:
         entries = journal.entries(job=job, after_id=after)
+    if after:
+        entries = tell_pruned(session, entries, job, after)
     lines = EventLines(session.output.paint)
     for event in _events(journal, entries):
         if session.as_json:

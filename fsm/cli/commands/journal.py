@@ -11,6 +11,8 @@ from fsm.cli.context import Session
 from fsm.cli.entrytext import entry_line
 from fsm.cli.group import Command
 from fsm.cli.lookup import known_job, known_run, stream_of
+from fsm.cli.output import note
+from fsm.cli.tables import Column
 from fsm.model.entries import Entry
 
 
@@ -27,10 +29,18 @@ from fsm.model.entries import Entry
 @click.option("--run", "run_text", metavar="RUN", help="About this run only.")
 @click.option("--follow", "-f", is_flag=True, help="Go on with what is appended from now on.")
 @click.option("--after", type=click.IntRange(0), default=0, metavar="ID", help="Entries after this one.")
+@click.option("--heads", is_flag=True, help="Only length and last hash of each stream, for verify --heads.")
 @click.pass_obj
-def journal_command(session: Session, job: str | None, run_text: str | None, follow: bool, after: int) -> None:
+def journal_command(
+    session: Session, job: str | None, run_text: str | None, follow: bool, after: int, heads: bool
+) -> None:
     """The entries of the journal, the oldest first. With --json as JSON Lines, the form that verify reads."""
     journal = session.journal
+    if heads:
+        if run_text is not None or follow or after:
+            raise click.UsageError("--heads are those of whole streams: leave --run, --follow and --after out")
+        _heads(session, job)
+        return
     number: int | None = None
     if run_text is not None:
         run = known_run(journal, run_text)
@@ -42,9 +52,35 @@ def journal_command(session: Session, job: str | None, run_text: str | None, fol
     if follow:
         from fsm.client.waiting import follow as follow_journal
 
-        _print(session, follow_journal(journal, after, job=job, run=number, pause=time.sleep), at_once=True)
+        entries: Iterable[Entry] = follow_journal(journal, after, job=job, run=number, pause=time.sleep)
     else:
-        _print(session, journal.entries(job=job, run=number, after_id=after), at_once=False)
+        entries = journal.entries(job=job, run=number, after_id=after)
+    if session.as_json and not follow and not after and job is None:
+        from fsm.journal.export import export_lines
+
+        _print_lines(session, (line + b"\n" for line in export_lines(journal)), _TOGETHER)
+        return
+    if after and number is None:
+        entries = tell_pruned(session, entries, job, after)
+    _print(session, entries, at_once=follow)
+
+
+def tell_pruned(session: Session, entries: Iterable[Entry], job: str | None, after: int) -> Iterator[Entry]:
+    """The entries; and a word to who goes on after an id when some that came after it have been pruned since."""
+    if job is not None:
+        begin = session.journal.span(job, 0).begin
+        first = next(session.journal.entries(job=job, limit=1), None)
+        if begin is not None and first is not None and first.id > after + 1:
+            note(f"the first {begin.seq - 1:,} entries of {job} have been pruned; the rest begins with id {first.id}")
+        yield from entries
+        return
+    last, told = after, False
+    for entry in entries:
+        if entry.id != last + 1 and not told:
+            told = True
+            note(f"entries have been pruned, the first of them with id {last + 1}; the next one left is {entry.id}")
+        last = entry.id
+        yield entry
 
 
 _TOGETHER = 500
@@ -52,8 +88,24 @@ _TOGETHER = 500
 
 
 def _print(session: Session, entries: Iterable[Entry], *, at_once: bool) -> None:
-    for lines in _batches(_lines(session, entries), 1 if at_once else _TOGETHER):
-        session.output.raw(b"".join(lines))
+    _print_lines(session, _lines(session, entries), 1 if at_once else _TOGETHER)
+
+
+def _print_lines(session: Session, lines: Iterable[bytes], together: int) -> None:
+    for batch in _batches(lines, together):
+        session.output.raw(b"".join(batch))
+
+
+def _heads(session: Session, job: str | None) -> None:
+    from fsm.journal.heads import heads_of
+
+    heads = [head for head in heads_of(session.journal) if job in (None, head.job)]
+    if session.as_json:
+        for head in heads:
+            session.output.line(head.to_json())
+    else:
+        columns = [Column("STREAM", floor=8), Column("LENGTH", right=True), Column("LAST HASH", floor=16)]
+        session.output.table(columns, [[head.job, f"{head.length:,}", head.hash] for head in heads])
 
 
 def _lines(session: Session, entries: Iterable[Entry]) -> Iterator[bytes]:

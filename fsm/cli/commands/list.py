@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import click
 
 from fsm.cli.context import Session
-from fsm.cli.due import upcoming
+from fsm.cli.due import finished, upcoming
+from fsm.cli.duetimes import clock_note
 from fsm.cli.group import Command
 from fsm.cli.output import colour_of
 from fsm.cli.runjson import job_line_json
@@ -40,12 +41,15 @@ def _print(session: Session, jobs: Sequence[JobSummary], now: Instant) -> None:
     columns = [Column("JOB", floor=12), Column("SCHEDULE", floor=10)]
     columns += [Column("TIMEZONE", floor=8)] if show_zone else []
     columns += [Column(f"NEXT DUE ({zone_name(now)})"), Column("OPEN RUN", floor=12), Column("LAST")]
-    session.output.table(columns, [_row(summary, now, show_zone=show_zone) for summary in jobs])
+    notes: list[str] = []
+    session.output.table(columns, [_row(summary, now, notes, show_zone=show_zone) for summary in jobs])
     if not show_zone and zones != {"UTC"}:
         session.output.text(f"\nSchedules are in {zones.pop()}.")
+    if notes:
+        session.output.text("\n* " + "\n* ".join(notes))
 
 
-def _row(summary: JobSummary, now: Instant, *, show_zone: bool) -> list[Cell]:
+def _row(summary: JobSummary, now: Instant, notes: list[str], *, show_zone: bool) -> list[Cell]:
     state = summary.state
     job = state.definition
     assert job is not None  # a list holds jobs that are defined
@@ -54,7 +58,12 @@ def _row(summary: JobSummary, now: Instant, *, show_zone: bool) -> list[Cell]:
     if not job.enabled or state.paused:
         row.append(Painted("paused" if state.paused else "disabled", "yellow"))
     else:
-        row.append(_due(upcoming(summary, now), now))
+        due = upcoming(summary, now)
+        note = clock_note(state, due)
+        if note is not None:
+            notes.append(f"{state.job}: {note}")
+        text = "finished" if finished(state, known=True, due=due) else _due(due, now)
+        row.append(text + (" *" if note is not None else ""))
     open_runs, last = state.open_runs, summary.last_run
     if open_runs:
         row.append(Painted(open_phrase(open_runs[0], now), colour_of(open_runs[0].state)))

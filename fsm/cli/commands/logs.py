@@ -39,12 +39,12 @@ def logs_command(session: Session, target: str, follow: bool) -> None:
     output = session.output
     captured = CapturedOutput(session.folder.run_folder(run.job, run.number))
     if follow:
-        show = _LinesOfJson(output, run).show if output.as_json else _Raw(output).show
+        show = _LinesOfJson(output, run).show if output.as_json else Raw(output).show
         _follow(session, run, captured, show)
     elif output.as_json:
         output.document(_document(session, run, captured))
     else:
-        raw = _Raw(output)
+        raw = Raw(output)
         raw.show(captured.read())
         if not captured.position:
             note(_nothing(run))
@@ -56,7 +56,7 @@ def _nothing(run: Run) -> str:
     return f"{run.id} has printed nothing" + ("" if run.state.terminal else " yet; to wait for it: --follow")
 
 
-class _Raw:
+class Raw:
     """Bytes as they were printed, with a line for what was left out."""
 
     def __init__(self, output: Output) -> None:

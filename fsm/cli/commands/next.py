@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import click
 
+from fsm.cli.again import again
 from fsm.cli.context import Session
+from fsm.cli.duetimes import Coming, due_times
 from fsm.cli.group import Command
 from fsm.cli.lookup import known_job
-from fsm.cli.runjson import instant
-from fsm.cli.tables import Column
+from fsm.cli.runjson import Json, instant
+from fsm.cli.tables import Cell, Column
 from fsm.cli.times import read_time, relative
 from fsm.cli.words import quoted
-from fsm.instants import Instant, as_datetime
+from fsm.instants import Instant, as_datetime, format_duration
 from fsm.model.job import Job
 from fsm.model.stream import JobState
 
@@ -44,55 +46,56 @@ def next_command(session: Session, job: str, count: int, from_: str | None) -> N
     after = now if from_ is None else read_time(from_, now, ahead=True)
     times = due_times(state, definition, after, count)
     if session.as_json:
-        session.output.document([{"utc": instant(at), "local": local_text(at, definition)} for at in times])
+        session.output.document([_json(at, definition) for at in times])
     else:
         _print(session, state, definition, times, now)
 
 
-def _print(session: Session, state: JobState, job: Job, times: list[Instant], now: Instant) -> None:
+def _json(coming: Coming, job: Job) -> Json:
+    return {
+        "utc": instant(coming.at),
+        "local": local_text(coming.at, job),
+        "scheduled_for": instant(coming.tick),
+        "shift": coming.shift,
+        "note": coming.note,
+    }
+
+
+def _print(session: Session, state: JobState, job: Job, times: list[Coming], now: Instant) -> None:
     if not times:
         session.output.text(_never(job))
         return
     from fsm.planning.zones import to_local
 
+    noted, jittered = any(one.note for one in times), job.jitter_us is not None
     columns = [Column(f"LOCAL ({job.timezone})"), Column("UTC"), Column("FROM NOW")]
-    rows = [
-        [
-            f"{to_local(at, job.timezone):%a %Y-%m-%d %H:%M:%S %Z}",
-            f"{as_datetime(at):%Y-%m-%d %H:%M:%S}",
-            relative(at, now),
+    columns += [Column("SCHEDULED")] if jittered else []
+    columns += [Column("CHANGE OF THE CLOCK")] if noted else []
+    rows: list[list[Cell]] = []
+    for one in times:
+        row: list[Cell] = [
+            f"{to_local(one.at, job.timezone):%a %Y-%m-%d %H:%M:%S %Z}",
+            f"{as_datetime(one.at):%Y-%m-%d %H:%M:%S}",
+            relative(one.at, now),
         ]
-        for at in times
-    ]
+        row += [f"{to_local(one.tick, job.timezone):%H:%M:%S}"] if jittered else []
+        row += [one.note or ""] if noted else []
+        rows.append(row)
     session.output.table(columns, rows)
+    if job.jitter_us is not None:
+        most = format_duration(job.jitter_us)
+        session.output.text(f"\nJitter of up to {most} is included; it is always the same for the same scheduled time.")
     if not job.enabled:
         session.output.text(f"\n{job.name} is disabled: at none of these times it will run.")
     elif state.paused:
-        mend = f"cronfsm resume {quoted(job.name)}"
+        mend = again(f"cronfsm resume {quoted(job.name)}")
         session.output.text(f"\n{job.name} is paused: these times are refused until it is resumed ({mend}).")
 
 
 def _never(job: Job) -> str:
     if job.schedule is None:
-        return f"{job.name} has no schedule; it runs by hand only (cronfsm run {quoted(job.name)})."
+        return f"{job.name} has no schedule; it runs by hand only ({again(f'cronfsm run {quoted(job.name)}')})."
     return f"{job.name} ({job.schedule}) is never due after that time."
-
-
-def due_times(state: JobState, job: Job, after: Instant, count: int) -> list[Instant]:
-    """The next `count` due times after an instant, fewer where no more come."""
-    from fsm.planning.schedule import timetable
-
-    if job.schedule is None:
-        return []
-    table = timetable(job.schedule, job.timezone)
-    times: list[Instant] = []
-    for _ in range(count):
-        due = table.next_after(after, state.anchor)
-        if due is None:
-            break
-        times.append(due)
-        after = due
-    return times
 
 
 def local_text(at: Instant, job: Job) -> str:

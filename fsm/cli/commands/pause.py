@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from fsm.cli.again import again
 from fsm.cli.context import Session
 from fsm.cli.group import Command
 from fsm.cli.lookup import known_job
@@ -49,7 +50,9 @@ def _answer(session: Session, job: str, *, changed: bool, was: str) -> None:
     elif not changed:
         session.output.text(f"{job} {was}.")
     elif state.paused:
-        session.output.text(f"{job} is paused. Its ticks are refused until: cronfsm resume {quoted(job)}{_runs(state)}")
+        session.output.text(
+            f"{job} is paused. Its ticks are refused until: {again(f'cronfsm resume {quoted(job)}')}{_runs(state)}"
+        )
     elif due is None:
         session.output.text(f"{job} is resumed. It has no due time to come.")
     else:
@@ -62,4 +65,4 @@ def _runs(state: JobState) -> str:
     if not open_runs:
         return ""
     run = open_runs[0]
-    return f"\n{run.id} is {run.state} and goes on; to end it: cronfsm cancel {quoted(run.id)}"
+    return f"\n{run.id} is {run.state} and goes on; to end it: {again(f'cronfsm cancel {quoted(run.id)}')}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from fsm.cli.again import again
 from fsm.cli.context import Session
 from fsm.cli.eventtext import EventLines, event_json
 from fsm.cli.exits import Exit
@@ -33,21 +34,32 @@ MOST_NAMED = 5
         "cronfsm serve jobs.toml --for 30s",
         "cronfsm serve --until-idle --json",
         "cronfsm serve --takeover",
+        "cronfsm serve --drain 10m",
     ],
 )
 @click.argument("file", metavar="[JOBS.toml]", type=click.Path(path_type=Path), required=False)
 @click.option("--for", "run_for", metavar="LENGTH", help="Stop after this long (30s, 15m, 2h).")
 @click.option("--until-idle", is_flag=True, help="Stop once no run is open and no tick is due.")
 @click.option("--takeover", is_flag=True, help="End a scheduler that has the folder first; its runs go on.")
+@click.option("--drain", metavar="LENGTH", help="On stop, wait up to so long for what runs, and start nothing more.")
 @click.option("--plain", is_flag=True, help="A line for each event, also on a terminal, instead of the live view.")
 @click.pass_obj
 def serve_command(
-    session: Session, file: Path | None, run_for: str | None, until_idle: bool, takeover: bool, plain: bool
+    session: Session,
+    file: Path | None,
+    run_for: str | None,
+    until_idle: bool,
+    takeover: bool,
+    drain: str | None,
+    plain: bool,
 ) -> int:
     """Apply JOBS.toml if it is given, then start what is due, in the foreground.
 
     Ctrl-C, SIGTERM and --for stop the scheduler and leave running what runs: the next one adopts it. SIGHUP reads the
     file again; a mistake in it is shown, and the old jobs stay. One scheduler serves a data folder.
+
+    With --drain it first waits for what runs, while ticks and requests are refused (draining); a second Ctrl-C or
+    SIGTERM ends that. SIGQUIT drains as well, without --drain for as long as any run may run.
     """
     from fsm.scheduler.serve import Server
 
@@ -60,6 +72,7 @@ def serve_command(
             run_for=length,
             until_idle=until_idle,
             takeover=takeover,
+            drain=None if drain is None else parse_duration(drain),
             on_event=on_event,
             say=say,
         )
@@ -114,5 +127,5 @@ def _already(session: Session, error: AlreadyServed) -> str:
     who = f"process {error.pid}" if error.pid is not None else "another process"
     return (
         f"{who} serves {session.folder_path} already, and there is one scheduler for each data folder.\n"
-        "To end that one and go on in its place: cronfsm serve --takeover"
+        f"To end that one and go on in its place: {again('cronfsm serve --takeover')}"
     )

@@ -60,9 +60,12 @@ def service_command(session: Session, action: str, file: Path | None, system: bo
     if print_only:
         session.output.text(unit.text().rstrip("\n"))
         return Exit.DONE
+    changed = path.exists() and path.read_text(encoding="utf-8", errors="replace") != unit.text()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(unit.text(), encoding="utf-8")
-    for words in (["daemon-reload"], ["enable", "--now", NAME]):
+    # A scheduler that is up already would go on as the old unit has it; a restart ends no run.
+    restart = [["restart", NAME]] if changed else []
+    for words in (["daemon-reload"], ["enable", "--now", NAME], *restart):
         problem = _systemctl(words, system)
         if problem is not None:
             complain(f"{path} is written, but systemctl {' '.join(words)} did not work: {problem}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fsm.cli.again import again
 from fsm.cli.context import Session
 from fsm.cli.due import upcoming
 from fsm.cli.group import Command
@@ -14,7 +15,9 @@ from fsm.cli.runjson import Json, instant
 from fsm.cli.tables import plain
 from fsm.cli.times import relative, span, stamp
 from fsm.cli.words import about_size
-from fsm.client.settings import max_running
+from fsm.client.admission import groups_of_holders
+from fsm.client.draining import draining
+from fsm.client.settings import settings
 from fsm.instants import Instant
 from fsm.journal.sqlite import SqliteJournal
 from fsm.model.run import Run
@@ -47,7 +50,10 @@ class _Found:
         self.jobs: list[JobSummary] = journal.jobs()
         self.open_runs: list[Run] = journal.runs(RunQuery(states=OPEN))
         self.busy_jobs = len(journal.busy_jobs())
-        self.max_running = max_running(journal)
+        self.settings = settings(journal)
+        self.in_group = groups_of_holders(journal)
+        until = draining(journal, session.clock.now()) if self.served is not None else None
+        self.draining_until = until.utc if until is not None else None
         self.last_entry, self.epoch = journal.last_id(), journal.epoch()
         self.journal_bytes = _size(session.folder_path)
         self.damage = journal.unsound() if isinstance(journal, SqliteJournal) else []
@@ -73,6 +79,7 @@ class _Found:
         return {
             "pid": self.served.pid if self.served is not None else None,
             "up": self.served is not None,
+            "draining_until": instant(self.draining_until),
             "since": instant(self.served.since) if self.served is not None else None,
             "data_dir": self.folder,
             "jobs": len(self.jobs),
@@ -82,7 +89,15 @@ class _Found:
             "running": self.count(State.RUNNING),
             "queued": self.count(State.QUEUED),
             "busy_jobs": self.busy_jobs,
-            "max_running": self.max_running,
+            "max_running": self.settings.max_running,
+            "groups": [
+                {
+                    "name": group.name,
+                    "max_running": group.max_running,
+                    "running": list(self.in_group.get(group.name, ())),
+                }
+                for group in self.settings.groups
+            ],
             "next_due": instant(due[0]) if due is not None else None,
             "next_job": due[1] if due is not None else None,
             "journal_bytes": self.journal_bytes,
@@ -100,21 +115,28 @@ class _Found:
         lines = {
             "Scheduler": self._scheduler(now),
             "Jobs": f"{len(self.jobs)}" + (f", of them {' and '.join(apart)}" if apart else ""),
-            "Open runs": f"{running} running (at most {self.max_running}), {queued} queued",
+            "Open runs": f"{running} running (at most {self.settings.max_running}), {queued} queued",
+            **({"Groups": self._groups()} if self.settings.groups else {}),
             "Next due": f"{due[1]} at {stamp(due[0])} ({relative(due[0], now)})" if due is not None else "nothing",
             "Journal": f"{self.last_entry} entries, {about_size(self.journal_bytes)}",
             "Data folder": self.folder + ("" if os.path.isdir(self.folder) else " (it does not exist yet)"),
         }
         if self.damage:
-            lines["Damage"] = f"{plain(self.damage[0])}; see: cronfsm doctor"
+            lines["Damage"] = f"{plain(self.damage[0])}; see: {again('cronfsm doctor')}"
         return "\n".join(f"{name:<12} {text}" for name, text in lines.items())
+
+    def _groups(self) -> str:
+        some = self.settings.groups
+        return ", ".join(f"{g.name} {len(self.in_group.get(g.name, ()))} of {g.max_running}" for g in some)
 
     def _scheduler(self, now: Instant) -> str:
         if self.served is None:
-            return "not up; nothing is started until one is: cronfsm serve"
+            return f"not up; nothing is started until one is: {again('cronfsm serve')}"
         pid = f"pid {self.served.pid}" if self.served.pid is not None else "its pid is not known"
         since = self.served.since
-        return f"up, {pid}" + (f", since {stamp(since)} ({span(now - since)})" if since is not None else "")
+        end = self.draining_until
+        ends = "" if end is None else f"; draining until {stamp(end)} at the latest: nothing more is started"
+        return f"up, {pid}" + (f", since {stamp(since)} ({span(now - since)})" if since is not None else "") + ends
 
 
 def _size(folder: str) -> int:

@@ -25,8 +25,8 @@ SELECT seq, last_hash FROM jobs WHERE job = ?
 SELECT seq FROM jobs WHERE job = ?
 
 -- name: open_stream
-INSERT INTO jobs (job, seq, last_hash, defined, version, source, paused, last_number)
-VALUES (?, 0, ?, 0, 0, '', 0, 0)
+INSERT INTO jobs (job, seq, last_hash, sealed_seq, defined, version, source, paused, last_number)
+VALUES (?1, ?2, ?3, ?2, 0, 0, '', 0, 0)
 
 -- name: entry
 INSERT INTO entries (id, job, seq, at, actor, node, epoch, kind, run, trigger, source, target, reason, body,
@@ -39,7 +39,7 @@ UPDATE jobs SET seq = ?, last_hash = ?, last_number = ?, slot = ? WHERE job = ?
 -- name: refold
 UPDATE jobs
    SET seq = ?, last_hash = ?, last_number = ?, slot = ?, defined = ?, version = ?, source = ?, anchor = ?,
-       paused = ?, accounted_to = ?, refusal = ?, refused_at = ?
+       paused = ?, accounted_to = ?, refusal = ?, refused_at = ?, past = ?
  WHERE job = ?
 
 -- name: due
@@ -50,8 +50,8 @@ INSERT INTO definitions (job, version, definition) VALUES (?, ?, ?)
 
 -- name: queued
 INSERT INTO runs (job, number, state, cause, version, attempt, queued_at, start_by_utc, start_by_boot,
-                  start_by_boot_id, scheduled_for, retry_of, first_seq)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                  start_by_boot_id, scheduled_for, retry_of, forced, first_seq)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: started
 UPDATE runs
@@ -61,7 +61,8 @@ UPDATE runs
  WHERE job = ? AND number = ?
 
 -- name: ended
-UPDATE runs SET state = ?, reason = ?, started_at = ?, ended_at = ?, exit_code = ?, signal = ?, error = ?
+UPDATE runs SET state = ?, reason = ?, started_at = ?, ended_at = ?, exit_code = ?, signal = ?, error = ?,
+       agent = ?
  WHERE job = ? AND number = ?
 
 -- name: came_out
@@ -75,3 +76,21 @@ DELETE FROM runs
 
 -- name: drop_definitions
 DELETE FROM definitions
+
+-- name: begin_with
+SELECT body FROM entries WHERE job = ? AND seq = ? AND kind = 'checkpoint'
+
+-- name: prune_entries
+DELETE FROM entries WHERE job = ? AND seq < ?
+
+-- name: prune_runs
+DELETE FROM runs WHERE job = ?1 AND number <= ?2 AND number NOT IN (SELECT value FROM json_each(?3))
+
+-- name: moved_runs
+UPDATE runs SET first_seq = ?2 WHERE job = ?1 AND number <= ?3
+
+-- name: prune_definitions
+DELETE FROM definitions WHERE job = ? AND version < ?
+
+-- name: begins_at
+UPDATE jobs SET sealed_seq = ? WHERE job = ?

@@ -19,3 +19,7 @@ SELECT id, job, seq, at, actor, node, epoch, kind, run, body, prev_hash, hash FR
  WHERE job = ?1 AND seq >= (SELECT first_seq FROM runs WHERE job = ?1 AND number = ?2)
    AND seq < (SELECT first_seq FROM runs WHERE job = ?1 AND number = ?2) + ?3 AND run = ?2
  ORDER BY seq
+
+-- name: pruned_after
+SELECT 1 FROM jobs CROSS JOIN entries
+ WHERE sealed_seq > 0 AND entries.job = jobs.job AND entries.seq = sealed_seq + 1 AND entries.id > ? LIMIT 1

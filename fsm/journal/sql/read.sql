@@ -110,7 +110,25 @@ SELECT first_seq FROM runs WHERE job = ? AND number = ?
 SELECT seq, last_hash FROM jobs WHERE job = ?
 
 -- name: streams
-SELECT job FROM jobs WHERE seq > 0 ORDER BY job
+SELECT job FROM jobs WHERE seq > 0 AND job > ? ORDER BY job LIMIT ?
+
+-- name: length
+SELECT seq, sealed_seq FROM jobs WHERE job = ?
+
+-- name: at
+SELECT at FROM entries WHERE job = ? AND seq = ?
+
+-- name: marks
+SELECT seq, at, body ->> '$.state.last_number', json_array_length(body, '$.state.runs')
+  FROM entries WHERE job = ? AND kind = 'checkpoint' ORDER BY seq
+
+-- name: spare
+SELECT number FROM runs WHERE job = ? AND ended_at IS NOT NULL ORDER BY number DESC LIMIT 1 OFFSET ?
+
+-- name: oldest_live
+SELECT min(number) FROM (
+  SELECT number FROM runs WHERE job = ?1 AND ended_at IS NULL
+  UNION ALL SELECT slot FROM jobs WHERE job = ?1 AND slot IS NOT NULL)
 
 -- name: last_id
 SELECT coalesce(max(id), 0) FROM entries

@@ -1,4 +1,4 @@
--- The journal's file, schema version 1 (PRAGMA user_version). `entries` is the truth; everything else is a
+-- The journal's file, schema version 2 (PRAGMA user_version). `entries` is the truth; everything else is a
 -- projection of it, kept in the same transaction and rebuilt from it at any time.
 --
 -- The triggers hold the rules for whoever writes, also from a plain sqlite3 shell: they use no function of this
@@ -60,7 +60,7 @@ CREATE TABLE jobs (
   job TEXT PRIMARY KEY,
   seq INTEGER NOT NULL,
   last_hash TEXT NOT NULL,
-  sealed_seq INTEGER NOT NULL DEFAULT 0,  -- entries up to here may be pruned
+  sealed_seq INTEGER NOT NULL DEFAULT 0,  -- entries up to here are pruned: the next one is the checkpoint that seals them
   defined INTEGER NOT NULL CHECK (defined = 0 OR defined = 1),  -- 0: removed, or never a job
   version INTEGER NOT NULL,
   source TEXT NOT NULL,
@@ -71,7 +71,8 @@ CREATE TABLE jobs (
   slot INTEGER,                       -- the number of the run that holds it
   refusal TEXT CHECK (refusal IS NULL OR json_valid(refusal)),
   refused_at INTEGER,
-  next_due INTEGER
+  past TEXT CHECK (past IS NULL OR json_valid(past)),  -- what is remembered of runs that failed
+  next_due INTEGER                    -- of a tick, or of a retry that comes before it
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX jobs_due ON jobs (next_due, job) WHERE next_due IS NOT NULL;
@@ -119,6 +120,8 @@ CREATE TABLE runs (
   exit_code INTEGER,
   signal INTEGER,
   error TEXT,
+  forced INTEGER NOT NULL CHECK (forced = 0 OR forced = 1),
+  agent TEXT,                         -- what an agent's output said, as JSON
   first_seq INTEGER NOT NULL,         -- of its first entry: where to look for the others
   PRIMARY KEY (job, number),
   CHECK ((state = 'queued' OR state = 'running') = (ended_at IS NULL)),
@@ -137,13 +140,13 @@ SELECT job, number, state, cause, version, attempt, queued_at, start_by_utc, sta
        scheduled_for, retry_of, reason, started_at, ended_at, run_by_utc, run_by_boot, run_by_boot_id,
        reap_by_utc, reap_by_boot, reap_by_boot_id, arming_nonce, arming_boot_id, arming_pid, arming_pid_start,
        arming_in_process, arming_cgroup, exit_code, signal, error,
-       number IS (SELECT slot FROM jobs WHERE jobs.job = runs.job) AS holds_slot
+       number IS (SELECT slot FROM jobs WHERE jobs.job = runs.job) AS holds_slot, forced, agent
   FROM runs;
 
 -- Folds as they are read, without their runs.
 CREATE VIEW fold_rows AS
 SELECT jobs.job, seq, definition, jobs.version, source, anchor, paused, last_number, accounted_to, slot, refusal,
-       refused_at, next_due
+       refused_at, past, next_due
   FROM jobs
   LEFT JOIN definitions ON definitions.job = jobs.job AND definitions.version = jobs.version AND defined;
 
@@ -175,6 +178,9 @@ CREATE TRIGGER entries_legal BEFORE INSERT ON entries BEGIN
   -- the slot
   SELECT RAISE(ABORT, 'the slot of the job is held: no two runs of a job overlap')
    WHERE NEW.trigger = 'start' AND (SELECT slot FROM jobs WHERE job = NEW.job) IS NOT NULL;
+  SELECT RAISE(ABORT, 'a retry waits until the slot of its job is free')
+   WHERE NEW.trigger = 'queue' AND NEW.body ->> '$.cause' = 'retry'
+     AND (SELECT slot FROM jobs WHERE job = NEW.job) IS NOT NULL;
   SELECT RAISE(ABORT, 'only the run that holds the slot can release it')
    WHERE NEW.kind = 'released' AND (SELECT slot FROM jobs WHERE job = NEW.job) IS NOT NEW.run;
   SELECT RAISE(ABORT, 'the verdict comes first: an open run is not released')
@@ -190,7 +196,7 @@ CREATE TRIGGER entries_no_update BEFORE UPDATE ON entries BEGIN
   SELECT RAISE(ABORT, 'an entry is never changed; what is to be said about it is a new entry');
 END;
 
--- A prefix of a stream may go, first entry first, once a later checkpoint has sealed it.
+-- A prefix of a stream may go, first entry first, once a later checkpoint has sealed it, and nothing that is open.
 CREATE TRIGGER entries_no_delete BEFORE DELETE ON entries BEGIN
   SELECT RAISE(ABORT, 'an entry is never deleted unless a checkpoint after it has sealed it')
    WHERE NOT EXISTS (
@@ -198,4 +204,9 @@ CREATE TRIGGER entries_no_delete BEFORE DELETE ON entries BEGIN
       WHERE kind = 'checkpoint' AND job = OLD.job AND seq > OLD.seq AND body ->> '$.count' >= OLD.seq);
   SELECT RAISE(ABORT, 'entries are pruned from the first one on')
    WHERE EXISTS (SELECT 1 FROM entries WHERE job = OLD.job AND seq < OLD.seq);
+  SELECT RAISE(ABORT, 'an entry of a run that is open, or holds the slot, is never deleted, nor one after it')
+   WHERE EXISTS (SELECT 1 FROM runs WHERE job = OLD.job AND ended_at IS NULL AND first_seq <= OLD.seq)
+      OR EXISTS (
+        SELECT 1 FROM jobs JOIN runs ON runs.job = jobs.job AND runs.number = jobs.slot
+         WHERE jobs.job = OLD.job AND first_seq <= OLD.seq);
 END;

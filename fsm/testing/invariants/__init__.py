@@ -5,7 +5,7 @@ Importing this package registers them all; `fsm.testing.witness` holds them.
 
 from __future__ import annotations
 
-from fsm.testing.invariants import lifecycle, standing, ticks, verdicts
+from fsm.testing.invariants import lifecycle, policies, standing, ticks, verdicts
 from fsm.testing.invariants.law import ARMING_LAWS, ENTRY_LAWS, EXECUTION_LAWS, STANDING_LAWS, sentence
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "EXECUTION_LAWS",
     "STANDING_LAWS",
     "lifecycle",
+    "policies",
     "sentence",
     "standing",
     "ticks",

@@ -46,15 +46,6 @@ def no_overlap_in_the_journal(seen: Seen) -> str | None:
 
 
 @of_entry
-def one_run_at_a_time(seen: Seen) -> str | None:
-    """While the slot is held, a tick of a skip job is refused."""
-    if isinstance(seen.entry.body, Queued) and seen.stream.unsettled:
-        other = next(iter(seen.stream.unsettled.values()))
-        return f"run {seen.entry.run} is queued while {other.id} ({other.state}) is in the way"
-    return None
-
-
-@of_entry
 def running_only_with_an_armed_supervisor(seen: Seen) -> str | None:
     """Arm, journal, go: a run is never running on hope."""
     body = seen.entry.body

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from fsm.client.orders import ARM_WITHIN
 from fsm.instants import format_duration, format_instant
 from fsm.model.job import REAP_MARGIN, SCHEDULER_STREAM
 from fsm.model.states import SlotState
@@ -100,7 +101,7 @@ def every_tick_has_an_answer(now: Standing) -> Iterator[str]:
         deferred = scheduler.book.deferred.get(stream.job)
         if deferred is not None:
             after = max(after, deferred.until)
-        left = table.span(after, until, stream.anchor)
+        left = table.span(after, stream.come_until(until), stream.anchor)
         if left is not None:
             yield f"{stream.job} has not answered {left.count} ticks, the first of {format_instant(left.first)}"
 
@@ -133,7 +134,10 @@ def the_projection_is_the_fold(now: Standing) -> Iterator[str]:
 
 
 def _runs_agree(now: Standing, stream: Stream) -> Iterator[str]:
+    begin = now.journal.span(stream.job, 0).begin
     for number in stream.changed:
+        if begin is not None and number <= begin.last_number:
+            continue  # pruned since
         story, run = stream.stories[number], now.journal.run(stream.job, number)
         if run is None:
             yield f"{story.id} is not in the projection"
@@ -162,6 +166,24 @@ def there_is_room_for_all_that_run(now: Standing) -> Iterator[str]:
     most = now.witness.max_running
     if most is not None and len(held) > max(most, now.witness.used_at_change):
         yield f"{len(held)} runs hold a slot, and {most} may: {', '.join(held)}"
+
+
+@standing
+def a_group_has_no_more_runs_than_it_may(now: Standing) -> Iterator[str]:
+    """No more runs of a group hold a slot at once than its `max_running` allows, but for those that were let in before
+    it was lowered."""
+    held: dict[str | None, list[Story]] = {}
+    for stream in now.witness.streams.values():
+        if stream.slot is not None:
+            story = stream.stories[stream.slot]
+            named = now.journal.definition(stream.job, story.queued.version).group
+            held.setdefault(named, []).append(story)
+    let_in_by = now.witness.groups_t + ARM_WITHIN + now.slack_us
+    for group in now.witness.groups:
+        some = held.get(group.name, [])
+        if len(some) > group.max_running and max(story.started_t for story in some) > let_in_by:
+            names = ", ".join(story.id for story in some)
+            yield f"{len(some)} runs of group {group.name} hold a slot, and {group.max_running} may: {names}"
 
 
 @standing

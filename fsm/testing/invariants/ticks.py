@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fsm.instants import Instant, format_instant
 from fsm.model.entries import JobPaused, JobPut, JobRemoved, JobResumed, Queued, Refused
-from fsm.model.states import BLOCKED, RefusalReason, State
+from fsm.model.states import BLOCKED, HELD_BACK, RefusalReason, State
 from fsm.testing.invariants.law import Seen, of_entry
-from fsm.testing.ledger import TICKS, Story, Stream
+from fsm.testing.ledger import TICKS, Story, Stream, same_due_times
 
 
 @of_entry
@@ -47,18 +47,24 @@ def no_tick_fires_early(seen: Seen) -> str | None:
         last = body.last
     if last is not None and last > seen.world.highest:
         return f"{seen.entry.job} answers {format_instant(last)} before it has come"
+    if isinstance(body, Queued) and last is not None and last > seen.stream.come_until(seen.world.highest):
+        return f"{seen.entry.job} runs for {format_instant(last)} before its jitter is over"
     return None
 
 
 @of_entry
 def ticks_are_settled_before_a_change(seen: Seen) -> str | None:
-    """Every tick is accounted for, also those that came right before the job was changed, paused or removed."""
-    if not isinstance(seen.entry.body, JobPut | JobRemoved | JobPaused | JobResumed):
+    """Every tick is accounted for, also those that came right before the job was changed, paused or removed. An edit
+    that keeps the due times settles nothing: its ticks are still to be answered, by the new definition."""
+    body = seen.entry.body
+    if not isinstance(body, JobPut | JobRemoved | JobPaused | JobResumed):
         return None
     table, stream = seen.stream.table, seen.stream
-    if table is None or stream.answered_to is None:
+    if table is None or stream.answered_to is None or stream.definition is None:
         return None
-    left = table.span(stream.answered_to, seen.entry.at, stream.anchor)
+    if isinstance(body, JobPut) and same_due_times(stream.definition, body.job):
+        return None
+    left = table.span(stream.answered_to, stream.come_until(seen.entry.at), stream.anchor)
     if left is not None:
         return f"{stream.job} changes, and {left.count} ticks up to {format_instant(left.last)} have no answer"
     return None
@@ -111,6 +117,7 @@ def _repeats(last: Refused | None, refusal: Refused) -> bool:
 def pausing_says_nothing_about_runs(seen: Seen) -> str | None:
     """A refusal for another reason than a blocker names none."""
     body = seen.entry.body
-    if isinstance(body, Refused) and body.reason not in BLOCKED and body.blocked_by is not None:
+    names_one = BLOCKED | HELD_BACK | {RefusalReason.QUEUE_FULL}
+    if isinstance(body, Refused) and body.reason not in names_one and body.blocked_by is not None:
         return f"{seen.entry.job} refuses ({body.reason}) and names run {body.blocked_by.number}"
     return None

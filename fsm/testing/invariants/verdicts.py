@@ -5,6 +5,7 @@ from __future__ import annotations
 from fsm.instants import Deadline
 from fsm.model.entries import Ended, Released
 from fsm.model.states import Evidence, Reason, State, Trigger
+from fsm.testing.behaviours import Behaviour
 from fsm.testing.invariants.law import Seen, of_entry
 from fsm.testing.supervisor import SupervisorProcess
 
@@ -17,6 +18,10 @@ def _verdict(seen: Seen) -> tuple[Ended, SupervisorProcess] | None:
     return None
 
 
+def _says_no(behaviour: Behaviour) -> bool:
+    return behaviour.refuses or behaviour.error_class is not None
+
+
 @of_entry
 def success_is_real(seen: Seen) -> str | None:
     """Succeeded only if it did: its command exited 0, seen by its own supervisor, before any other verdict."""
@@ -25,7 +30,7 @@ def success_is_real(seen: Seen) -> str | None:
         return None
     supervisor = judged[1]
     tree = supervisor.tree
-    if tree is None or tree.ended_at is None or tree.exit_code != 0 or supervisor.behaviour.refuses:
+    if tree is None or tree.ended_at is None or tree.exit_code != 0 or _says_no(supervisor.behaviour):
         return f"{supervisor.run_id} succeeded, and its command did not"
     return None
 

@@ -98,12 +98,6 @@ class Driver:
             found.append(f"{len(self.kills)} of {quota.all} kills")
         return found
 
-    def figures(self) -> str:
-        """The counts, in a line."""
-        victims = ", ".join(f"{victim} {self.by_victim[victim]}" for victim in Victim)
-        windows = ", ".join(f"{window.name} {self.by_window[window.name]}" for window in WINDOWS)
-        return f"{len(self.kills)} kills ({victims}); at random moments {self.by_window[RANDOM]}; in windows: {windows}"
-
     # ---- the work
 
     def run(self) -> None:
@@ -114,7 +108,7 @@ class Driver:
         self.served = self.stand.serve(jobs=str(jobs), without=self.without)
         self._next_random = time.monotonic() + 1.0
         while self.missing() and (time.monotonic() < until or self.missing(self.quota.least)):
-            assert time.monotonic() < until + WITHIN_S, self.figures()
+            assert time.monotonic() < until + WITHIN_S, self.missing()
             self._serve(jobs)
             self._hand_out()
             self._wait()

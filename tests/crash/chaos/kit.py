@@ -24,7 +24,6 @@ from chaos.processes import WITHIN_S, Process, carrying, end_all, process
 from chaos.tickets import KILL
 from fsm.client.cancel import Canceller
 from fsm.client.engine import Engine
-from fsm.client.settle import Settler
 from fsm.journal.sqlite import SqliteJournal
 from fsm.model.entries import Entry, Refused, Released, Started
 from fsm.model.facts import Execution
@@ -210,6 +209,13 @@ class Stand:
         draft.write_bytes(what)
         draft.rename(self.tickets / window)
 
+    def set_wall(self, seconds: float) -> None:
+        """By how much the wall clock of its schedulers is wrong from now on."""
+        draft = self.tickets / ".wall"
+        draft.write_text(str(round(seconds * 1_000_000)))
+        draft.rename(self.tickets / "wall")
+        self.poke()
+
     def tear_up(self, window: str) -> bool:
         """Take a ticket back; False if somebody has taken it."""
         try:
@@ -272,8 +278,7 @@ class Stand:
         with self.journal(read_only=False) as journal:
             launcher = ProcessLauncher(self.folder, CLOCK)
             try:
-                settler = Settler(journal, launcher, CLOCK, pause=time.sleep, poke=self.poke)
-                canceller = Canceller(journal, launcher, CLOCK, settler, poke=self.poke)
+                canceller = Canceller(journal, launcher, CLOCK, pause=time.sleep, poke=self.poke)
                 return canceller.cancel(Engine(journal, clock=CLOCK).find(run))
             finally:
                 launcher.close()

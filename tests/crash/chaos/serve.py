@@ -6,19 +6,26 @@ import os
 import sys
 from pathlib import Path
 
+from attrs import evolve
+
+import fsm.client.orders
 import fsm.planning.deadlines
 import fsm.scheduler.core
-import fsm.scheduler.starter
 import fsm.scheduler.watcher
 from chaos import inside_scheduler, rules_scheduler, rules_supervisor
 from chaos.plan import Plan
 from chaos.tickets import Make, Tickets, replace
 from fsm.cli.eventtext import event_json
 from fsm.errors import Fenced
+from fsm.instants import Instant, Moment
 from fsm.model.events import LifecycleEvent
+from fsm.realtime import SystemClock
 from fsm.scheduler.core import Scheduler
 from fsm.scheduler.serve import Server
 from fsm.supervise.folder import DataFolder
+
+WALL = "wall"
+"""The file, among the tickets, by which a test sets the wall clock of schedulers."""
 
 FENCED = 3
 """Exit code of a server that another one took over from."""
@@ -26,8 +33,9 @@ FENCED = 3
 TIMES = {
     "REAP_MARGIN": (fsm.planning.deadlines, fsm.scheduler.watcher),
     "SWEEP_EVERY": (fsm.scheduler.core,),
-    "ARM_WITHIN": (fsm.scheduler.starter,),
+    "ARM_WITHIN": (fsm.client.orders,),
     "SEARCH_AGAIN": (fsm.scheduler.watcher,),
+    "TURN_WITHIN": (fsm.scheduler.watcher,),
 }
 """The bounds that a plan may change, and the modules that look at them."""
 
@@ -48,6 +56,7 @@ def main(plan: Plan) -> int:
     assert all(rule in rules_scheduler.RULES or rule in forked for rule in plan.without)
     inside_scheduler.install_in_fork_server(plan.tickets, plan.said, forked)
     _say_up(tickets)
+    _follow_wall(os.path.join(plan.tickets, WALL))
     server = Server(
         DataFolder(plan.data),
         jobs_file=None if plan.jobs is None else Path(plan.jobs),
@@ -62,6 +71,23 @@ def main(plan: Plan) -> int:
         print(fenced, file=sys.stderr)
         return FENCED
     return 0
+
+
+def _follow_wall(path: str) -> None:
+    """The wall clock of this scheduler is as wrong as the file says, in µs; the boot clock is the machine's."""
+
+    def make(real: Make) -> Make:
+        def now(clock: SystemClock) -> Moment:
+            moment: Moment = real(clock)
+            try:
+                with open(path) as file:
+                    return evolve(moment, utc=Instant(moment.utc + int(file.read())))
+            except FileNotFoundError:
+                return moment
+
+        return now
+
+    replace(SystemClock, "now", make)
 
 
 def _say_up(tickets: Tickets) -> None:

@@ -1,0 +1,1 @@
+"""What was made elsewhere, brought into the journal."""
