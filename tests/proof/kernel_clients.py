@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import kernel_journal as journal
-from kernel_state import CLIENTS, IDLE, SCHEDS, Bounds, Kernel, Mid, Rec, put
+from kernel_state import CLIENTS, IDLE, SCHEDS, Bounds, Kernel, Mid, Rec, dies, put
 
 import fsm.journal.sealing as sealing_module
 import fsm.planning.reconciliation as reconciliation_module
@@ -242,11 +242,3 @@ def _stop_put(state: Kernel, c: str, command: Stop, i: int) -> Iterator[Step]:
         stop = put(stop, i - 1, str(command.reason) if state.ver[i - 1] == "none" else "late")
     bud = state.bud._replace(cancel=state.bud.cancel - 1) if c == "C" else state.bud
     yield "StopPut", c, state._replace(stop=stop, bud=bud, **_mid(state, c, Mid("told", i)))
-
-
-def dies(state: Kernel, i: int) -> Iterator[Kernel]:
-    """A supervisor is killed: its command dies with it, what that left may live on."""
-    at = i - 1
-    after = state._replace(st=put(state.st, at, "killed"), mute=put(state.mute, at, False), go=put(state.go, at, False))
-    for tree in ("left", "gone") if state.tree_lives(i) else (state.tree[at],):
-        yield after._replace(tree=put(state.tree, at, tree))
