@@ -21,7 +21,8 @@ from attrs import frozen
 from graphs import code_graph
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from kernel_properties import LAWS, fairness, promises
+from kernel_liveness import fairness, promises
+from kernel_properties import LAWS
 from kernel_state import Bounds
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "stateful"))

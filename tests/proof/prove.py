@@ -16,7 +16,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 import bounds
 import tlc
 from graphs import KernelGraph, code_graph, compare
-from kernel_properties import LAWS, fairness, promises
+from kernel_liveness import fairness, promises
+from kernel_properties import LAWS
 from kernel_state import Bounds
 from ledger import Ledger, Outcome
 from matrix import ROWS, SAFETY, in_code, in_spec

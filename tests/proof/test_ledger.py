@@ -8,7 +8,8 @@ import shutil
 import bounds
 import pytest
 import tlc
-from kernel_properties import LAWS, promises
+from kernel_liveness import promises
+from kernel_properties import LAWS
 from ledger import CLAIMS
 from matrix import ROWS, STEPS
 from tlavalues import parse

@@ -7,7 +7,8 @@ import code_bugs
 import pytest
 import tlc
 from graphs import code_graph, compare
-from kernel_properties import LAWS, fairness, promises
+from kernel_liveness import fairness, promises
+from kernel_properties import LAWS
 from matrix import fresh_folds
 
 LEAST = 10_000
