@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DEMO := demo-data
 FOR ?= 32s
 
-.PHONY: demo test crash zones fuzz revert-check check format diagrams bench clean help
+.PHONY: demo test crash zones fuzz proof revert-check check format diagrams bench clean help
 
 help:            ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -35,6 +35,9 @@ zones: $(STAMP)  ## Due times around every change of every clock in the zone dat
 
 fuzz: $(STAMP)   ## The stateful tests, twenty thousand examples
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/stateful -p no:randomly
+
+proof: $(STAMP)  ## Every proof of the specification and of the code against it; writes specs/proofs.md (FULL=1: the big bounds, too)
+	$(BIN)/python tests/proof/prove.py $(if $(FULL),--full)
 
 revert-check: $(STAMP) ## Take each fix out of a copy, and demand that the test that is named for it fails
 	$(BIN)/python tests/revert/check.py

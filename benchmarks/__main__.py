@@ -7,7 +7,19 @@ import os
 import sys
 import tempfile
 
-from benchmarks import commits, engine_cost, latency, listing, memory, rescue, starting, throughput  # noqa: F401 (they register)
+from benchmarks import (  # noqa: F401 (they register)
+    commits,
+    downtime,
+    due,
+    engine_cost,
+    latency,
+    listing,
+    memory,
+    rescue,
+    starting,
+    throughput,
+    verifying,
+)
 from benchmarks.figures import Figure
 from benchmarks.registry import REGISTRY, Benchmark, Setting
 from benchmarks.rendering import as_json, environment, markdown, text

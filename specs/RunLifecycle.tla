@@ -124,7 +124,7 @@ Only(c, recs) == App(c, recs) /\ UNCHANGED <<sched, ep, epoch, m, svars, wvars>>
 Alive(i)    == st[i] \in {"forked", "armed", "run", "ending", "reported"}
 TreeLive(i) == tree[i] \in {"alive", "left"}
 HasSlot(i)  == st[i] \in {"armed", "run", "ending", "reported"} \/ (TreeLive(i) /\ fdl[i])
-LifeHeld(i) == IF Bug = "life_lock_inherited" THEN Alive(i) \/ HasSlot(i) ELSE Alive(i)
+LifeHeld(i) == Alive(i)
 ReportOf(i) == IF Bug # "report_of_the_run" THEN ver[i]   \* a report belongs to an arming, not to a run (R-19)
                ELSE LET S == {j \in Sups : srun[j] = srun[i] /\ ver[j] # "none"}
                     IN IF S = {} THEN "none" ELSE ver[CHOOSE j \in S : \A q \in S : j <= q]
@@ -172,10 +172,9 @@ Tick(c) ==
   LET l == V(c)  first == Seen(l) + 1 IN
   /\ due # 0 /\ first <= due /\ (Bug = "tick_answered_twice" => Len(l) < 4)
   /\ IF Blocked(l) # "none"
-     THEN /\ Bug # "tick_not_refused"
-          /\ Only(c, <<Rec("refused", Blocked(l), 0, 0, first, due)>>)
+     THEN Only(c, <<Rec("refused", Blocked(l), 0, 0, first, due)>>)
      ELSE /\ Last(l) < MaxRuns
-          /\ Only(c, (IF first < due THEN <<Rec("refused", "missed", 0, 0, first, due - 1)>> ELSE <<>>)
+          /\ Only(c, (IF first < due /\ Bug # "tick_passed_over" THEN <<Rec("refused", "missed", 0, 0, first, due - 1)>> ELSE <<>>)
                      \o <<Rec("queue", "schedule", Last(l) + 1, 0, due, due)>>)
 
 QueueTimeout(c) ==   \* R-9
@@ -217,7 +216,7 @@ Go(c) ==             \* only after the commit. If c stops before this, the pipe 
 
 ArmFailed(c) ==      \* its supervisor died before it was armed: failed(start_failed) at once (R-20)
   \E i \in Sups :
-    /\ pipe[i] = c /\ ~made[i] /\ st[i] \in (IF Bug = "busy_is_failure" THEN {"killed", "busy"} ELSE {"killed"})
+    /\ pipe[i] = c /\ ~made[i] /\ st[i] = "killed"
     /\ StateOf(V(c), srun[i]) = "queued"
     /\ App(c, <<Verdict("start_failed", srun[i])>>) /\ pipe' = [pipe EXCEPT ![i] = "none"]
     /\ UNCHANGED <<sched, ep, epoch, m, st, srun, born, made, go, stop, mute, ver, emp, wvars>>

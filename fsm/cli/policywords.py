@@ -5,7 +5,6 @@ from __future__ import annotations
 from fsm.cli.times import relative, span, stamp
 from fsm.instants import Instant, format_duration
 from fsm.model.job import CatchUp, Job, Overlap
-from fsm.model.policies import format_factor
 from fsm.model.run import run_id
 from fsm.model.states import RefusalReason
 from fsm.model.stream import JobState
@@ -36,7 +35,7 @@ def retry_phrase(job: Job) -> str:
     if retry is None or retry.attempts == 1:
         return "none"
     jitter = f", and up to {format_duration(retry.jitter_us)} more" if retry.jitter_us else ""
-    growing = f", times {format_factor(retry.factor_permille)}" if retry.factor_permille != 1000 else ""
+    growing = f", times {retry.factor}" if retry.factor != "1" else ""
     return (
         f"{retry.attempts} attempts, {format_duration(retry.backoff_us)} apart{growing}, at most "
         f"{format_duration(retry.max_backoff_us)}{jitter}; on {', '.join(retry.on)}"

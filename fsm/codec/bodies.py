@@ -35,7 +35,7 @@ from fsm.model.entries import (
 )
 from fsm.model.states import Kind, Reason, State, Trigger
 
-_EVENTS: dict[type[Any], str] = {
+EVENTS: dict[type[Any], str] = {
     JobPut: "put",
     JobPaused: "paused",
     JobResumed: "resumed",
@@ -50,7 +50,7 @@ _EVENTS: dict[type[Any], str] = {
 """The word by which bodies of one kind are told apart."""
 
 _OF_EVENT: dict[Kind, dict[object, type[Any]]] = {
-    kind: {event: cls for cls, event in _EVENTS.items() if KIND_OF[cls] is kind} for kind in (Kind.JOB, Kind.SCHEDULER)
+    kind: {event: cls for cls, event in EVENTS.items() if KIND_OF[cls] is kind} for kind in (Kind.JOB, Kind.SCHEDULER)
 }
 _PLAIN: dict[Kind, type[Any]] = {
     Kind.RELEASED: Released,
@@ -146,7 +146,7 @@ def _ended_writer() -> Callable[[Any, State | None], dict[str, Any]]:
 
 
 def _event_writer(cls: type[Any]) -> Callable[[Any, State | None], dict[str, Any]]:
-    write, event = shape(cls).write, _EVENTS[cls]
+    write, event = shape(cls).write, EVENTS[cls]
 
     def write_event(body: Any, _: State | None) -> dict[str, Any]:
         data: dict[str, Any] = write(body)
@@ -165,6 +165,6 @@ _WRITERS: dict[type[Any], Callable[[Any, State | None], dict[str, Any]]] = {
     Queued: _queued_writer(),
     Started: _started_writer(),
     Ended: _ended_writer(),
-    **{cls: _event_writer(cls) for cls in _EVENTS},
+    **{cls: _event_writer(cls) for cls in EVENTS},
     **{cls: _plain_writer(cls) for cls in _PLAIN.values()},
 }

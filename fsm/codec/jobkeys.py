@@ -15,7 +15,7 @@ from cattrs import AttributeValidationNote, ClassValidationError, ForbiddenExtra
 from cattrs import Converter as Structurer
 from cattrs.gen import make_dict_structure_fn, override
 
-from fsm.codec.jobs import KEYS, unknown_key
+from fsm.codec.jobs import unknown_key
 from fsm.codec.mistakes import Mistakes, Path, shown
 from fsm.errors import BadValue
 from fsm.model.agent import Agent, AgentKind
@@ -39,7 +39,6 @@ _TABLES: dict[str, tuple[type[Any], str]] = {
     "retry": (Retry, '{ attempts = 3, backoff = "30s" }'),
     "breaker": (Breaker, '{ failures = 5, cooldown = "15m" }'),
 }
-_KEY_OF = {name: key for key, name in KEYS.items()}
 _NO_NAME = "unnamed"  # stands in for a name that is wrong, while the other keys are looked at
 
 
@@ -199,6 +198,7 @@ def _explain(error: ClassValidationError, cls: type[Any], path: Path, mistakes: 
                 mistakes.add((*path, key), unknown_key(key, known))
             continue
         notes = [n for n in getattr(each, "__notes__", ()) if isinstance(n, AttributeValidationNote)]
-        where = (*path, _KEY_OF.get(notes[0].name, notes[0].name)) if notes else path
+        keys = {a.name: a.alias or a.name for a in fields(cls)}
+        where = (*path, keys.get(notes[0].name, notes[0].name)) if notes else path
         # Anything but a BadValue is a value that nobody thought of; it is refused all the same.
         mistakes.add(where, str(each) if isinstance(each, BadValue) else f"cannot be used ({each})")

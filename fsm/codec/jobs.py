@@ -13,7 +13,7 @@ from fsm.errors import BadValue
 from fsm.instants import format_duration
 from fsm.model.agent import Agent
 from fsm.model.job import Job, Leftovers
-from fsm.model.policies import Breaker, Retry, format_factor
+from fsm.model.policies import Breaker, Retry
 from fsm.model.secrets import masked
 from fsm.model.sizes import format_size
 
@@ -28,7 +28,7 @@ def _retry(retry: Retry) -> dict[str, object]:
     return {
         "attempts": retry.attempts,
         "backoff": format_duration(retry.backoff_us),
-        "factor": format_factor(retry.factor_permille),
+        "factor": retry.factor,
         "max_backoff": format_duration(retry.max_backoff_us),
         "jitter": format_duration(retry.jitter_us),
         "on": list(retry.on),

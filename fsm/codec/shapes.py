@@ -87,14 +87,19 @@ def shape(cls: type[_T]) -> Shape[_T]:
     return _SHAPES[cls]
 
 
+def json_type(cls: type, name: str, kind: Any) -> Any:
+    """The type that an attribute has in JSON, where the class does not say it all."""
+    return _RETYPED.get((cls, name), kind)
+
+
+def may_be_left_out(cls: type, name: str) -> bool:
+    """Whether an attribute that is not None by default is left out all the same where it has its default."""
+    return (cls, name) in _OMITTED
+
+
 def json_name(cls: type, name: str) -> str:
     """How an attribute is called in JSON."""
     return _RENAMED.get((cls, name), name)
-
-
-def omitted(cls: type[Any], name: str) -> bool:
-    """Whether the attribute is left out where it has its default, though that is not None."""
-    return (cls, name) in _OMITTED
 
 
 def _is_optional(kind: Any) -> bool:

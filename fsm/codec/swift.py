@@ -13,14 +13,14 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from hashlib import sha256
 from types import NoneType
-from typing import Any, cast, get_args, get_origin
+from typing import Any, cast, get_args
 
 import attrs
 
 from fsm.codec.bodies import LEGAL, TARGETS
 from fsm.codec.entries import quoted
 from fsm.codec.scalars import Unreadable, read_instant, write_instant
-from fsm.codec.shapes import json_name, omitted, shape
+from fsm.codec.shapes import json_name, may_be_left_out, shape
 from fsm.instants import Duration, Instant
 from fsm.model.entries import Body, Ended, Queued, Refused, Released, Started
 from fsm.model.states import Actor, State
@@ -76,31 +76,37 @@ class _Form:
 
     def _object(self, cls: type[Any], fixed: dict[str, str]) -> tuple[str, str]:
         shape(cls)  # resolves its types
-        every = attrs.fields(cast("Any", cls))
-        fields = {json_name(cls, field.name): field for field in every if not _is_rare(cls, field)}
+        fields = {json_name(cls, field.name): field for field in attrs.fields(cast("Any", cls))}
         parts: list[tuple[str, bool]] = []  # of the expression, and whether it may be missing
         given: dict[str, str] = {}
-        for field in every:
-            if _is_rare(cls, field):  # an entry that has it is left to the other reader
-                given[field.name] = f"default_{cls.__name__}_{field.name}"
-                self._names[given[field.name]] = field.default
         for key in sorted({*fixed, *fields}):
-            optional = False
-            if key in fixed and key not in fields:
-                value = fixed[key]
-            else:
-                optional, kind = _optional(fields[key].type)
-                value, text = self._value(kind, optional=optional)
-                given[fields[key].name] = text
-            parts.append((f'"{key}":{value}', optional))
+            if key not in fields:
+                parts.append((f'"{key}":{fixed[key]}', False))
+                continue
+            field = fields[key]
+            optional, kind = _optional(field.type)
+            left_out = optional or may_be_left_out(cls, field.name)
+            groups = self._groups
+            try:
+                value, text = self._value(kind, str(field.default) if left_out else None)
+            except _NotTaken:
+                if not optional:
+                    raise
+                self._groups, given[field.name] = groups, "None"  # where it is there, the other reader has it
+                continue
+            given[field.name] = text
+            parts.append((f'"{key}":{value}', left_out))
         self._names[cls.__name__] = cls
-        call = ", ".join(given[field.name] for field in every)  # by place: names cost time
+        call = ", ".join(given[field.name] for field in fields.values())  # by place: names cost time
         return _joined(parts), f"{cls.__name__}({call})"
 
-    def _value(self, kind: Any, *, optional: bool) -> tuple[str, str]:
-        """The expression of a value, and the source text that makes it of its groups."""
+    def _value(self, kind: Any, default: str | None) -> tuple[str, str]:
+        """The expression of a value, and the source text that makes it of its groups; `default` where it is left out.
+
+        Raises `_NotTaken` for a type that has none: lists.
+        """
         group = f"g{self._groups}"
-        if kind in _SCALARS or issubclass(kind, StrEnum):
+        if kind in _SCALARS or (isinstance(kind, type) and issubclass(kind, StrEnum)):
             self._groups += 1
             pattern, text = _SCALARS.get(kind) or (f'"({"|".join(kind)})"', f"{kind.__name__}_of[{{0}}]")
             self._names[f"{getattr(kind, '__name__', '')}_of"] = (
@@ -108,8 +114,10 @@ class _Form:
             )
             text = text.format(group)
         else:
+            if not attrs.has(kind):
+                raise _NotTaken
             pattern, text = self._object(kind, {})  # all of its groups are there, or none
-        return pattern, f"None if {group} is None else {text}" if optional else text
+        return pattern, text if default is None else f"{default} if {group} is None else {text}"
 
 
 _SCALARS: dict[Any, tuple[str, str]] = {
@@ -122,22 +130,16 @@ _SCALARS: dict[Any, tuple[str, str]] = {
 """The expression of a value, and how it is made of what was found."""
 
 
-def _is_rare(cls: type[Any], field: attrs.Attribute[Any]) -> bool:
-    """What stands in few entries: lists, what an agent said, what is left out where it is false."""
-    _, kind = _optional(field.type)
-    if omitted(cls, field.name) or get_origin(kind) is tuple:
-        return True
-    return attrs.has(kind) and all(_optional(part.type)[0] for part in attrs.fields(attrs.resolve_types(kind)))
-
-
 def _optional(kind: Any) -> tuple[bool, Any]:
     parts = [part for part in get_args(kind) if part is not NoneType]
     return (True, parts[0]) if NoneType in get_args(kind) else (False, kind)
 
 
 def _joined(parts: list[tuple[str, bool]]) -> str:
-    """An object of these members. At least one of them is always there, so that it is clear where commas stand."""
-    required = next(place for place, (_, optional) in enumerate(parts) if not optional)
+    """An object of these members. Raises `_NotTaken` unless one of them is always there: it says where commas stand."""
+    required = next((place for place, (_, optional) in enumerate(parts) if not optional), None)
+    if required is None:
+        raise _NotTaken
     before = [f"(?:{part},)?" for part, _ in parts[:required]]
     after = [f"(?:,{part})?" if optional else f",{part}" for part, optional in parts[required + 1 :]]
     return r"\{" + "".join([*before, parts[required][0], *after]) + r"\}"

@@ -39,20 +39,15 @@ def _failures(_: object, attribute: Attribute[int], value: object) -> None:
         raise BadValue(f"{_shown(value)} is not a number of failures in a row (1 to {MAX_FAILURES}; say 5)")
 
 
-def _factor(value: object) -> int:
-    """The factor (``2``, ``1.5``, or as text) in thousandths."""
+def _factor(value: object) -> str:
+    """The factor (``2``, ``1.5``, or as text) as text, in whole thousandths: the format has no fractions."""
     try:
         number = Decimal(str(value)) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
     except InvalidOperation:
         number = None
     if number is None or not number.is_finite() or not 1 <= number <= MAX_FACTOR_PERMILLE // 1000:
         raise BadValue(f"{_shown(value)} is not a factor (from 1 to {MAX_FACTOR_PERMILLE // 1000}; say 2 or 1.5)")
-    return int(number * 1000)
-
-
-def format_factor(permille: int) -> str:
-    """The shortest text that is read back exactly: ``2``, ``1.5``."""
-    whole, rest = divmod(permille, 1000)
+    whole, rest = divmod(int(number * 1000), 1000)
     return f"{whole}.{rest:03d}".rstrip("0") if rest else str(whole)
 
 
@@ -104,7 +99,7 @@ class Retry:
     backoff_us: Duration = field(
         default=Duration(30 * SECOND), alias="backoff", converter=parse_duration, validator=_most, kw_only=True
     )
-    factor_permille: int = field(default=2, alias="factor", converter=_factor, kw_only=True)
+    factor: str = field(default="2", converter=_factor, kw_only=True)
     max_backoff_us: Duration = field(
         default=HOUR, alias="max_backoff", converter=parse_duration, validator=_most, kw_only=True
     )
@@ -112,6 +107,11 @@ class Retry:
         default=Duration(0), alias="jitter", converter=parse_duration, validator=_most, kw_only=True
     )
     on: tuple[str, ...] = field(default=DEFAULT_ON, converter=_on, kw_only=True)
+
+    @property
+    def factor_permille(self) -> int:
+        """The factor in thousandths."""
+        return int(Decimal(self.factor) * 1000)
 
 
 @frozen(slots=True)

@@ -16,7 +16,7 @@ from fsm.engine import evolve as evolve_module
 from fsm.engine import ticks as ticks_module
 from fsm.engine import wanted as wanted_module
 from fsm.engine.evolve import ended
-from fsm.model.commands import NOTHING, Judge, QueueTimeout
+from fsm.model.commands import Judge, QueueTimeout
 from fsm.model.entries import Ended, Queued
 from fsm.model.facts import Execution, Searched
 from fsm.model.states import Evidence, State, Trigger
@@ -125,9 +125,9 @@ def tick_answered_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(evolve_module._FOLDS, Queued, fold)
 
 
-def tick_not_refused(patch: pytest.MonkeyPatch) -> None:
-    """A tick that finds something in its way is forgotten."""
-    patch.setattr(ticks_module._Writer, "stand", lambda self, standing: NOTHING)
+def tick_passed_over(patch: pytest.MonkeyPatch) -> None:
+    """Ticks that were missed get no refusal; the run of the last one moves the watermark over them."""
+    patch.setattr(ticks_module._Writer, "refuse", lambda self, until, reason, blocked_by: None)
 
 
 # ---- the scheduler and its world: for the simulation
@@ -155,16 +155,6 @@ def go_beats_stop(patch: pytest.MonkeyPatch) -> None:
     """A go that is there is obeyed, whatever the mailbox says."""
     armed = SimSupervisor._armed
     patch.setattr(SimSupervisor, "_armed", lambda self: self._execute() if self.run_by is not None else armed(self))
-
-
-def life_lock_inherited(patch: pytest.MonkeyPatch) -> None:
-    """The lock that says whether a supervisor lives is inherited by its command."""
-
-    def locked(self, execution):
-        supervisor = self.world.supervisors.get(execution.arming.nonce)
-        return supervisor is not None and (supervisor.alive or supervisor.tree_alive)
-
-    patch.setattr(SimLauncher, "life_locked", locked)
 
 
 def flock_alone(patch: pytest.MonkeyPatch) -> None:

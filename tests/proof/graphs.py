@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import bounds
 import tlc
 from attrs import frozen
 from kernel_state import Bounds, Kernel, first, value
@@ -32,21 +33,24 @@ class Compared:
         return not self.differences
 
 
-def code_graph(bounds: Bounds, **keys: object) -> KernelGraph:
+def code_graph(limits: Bounds, **keys: object) -> KernelGraph:
     """Every state that the shipped code can come to within these bounds."""
 
     def succ(state: Kernel):
-        for action, who, after in steps(state, bounds):
+        for action, who, after in steps(state, limits):
             yield (action, who), after
 
-    return explore(first(bounds), succ, **keys)
+    return explore(first(limits), succ, **keys)
 
 
-def spec_graph(bounds: Bounds) -> tuple[set[State], set[tuple[State, str, State]]]:
-    """Every state of the specification, and every edge, by value."""
+def spec_graph(name: str) -> tuple[set[State], set[tuple[State, str, State]]]:
+    """Every state of the specification within the bounds of a configuration, and every edge, by value; its safety
+    properties are checked on the way."""
     with tempfile.TemporaryDirectory(prefix="graph-") as place:
         dump = Path(place) / "graph.dot"
-        verdict = tlc.run("RunProperties", tlc.configuration({**bounds._asdict(), "Bug": "none"}), dump=dump)
+        verdict = tlc.run("RunProperties", bounds.text(name), dump=dump)
+        if not verdict.holds:
+            raise AssertionError(f"{name}: {verdict.prop} is violated: {verdict.trace}")
         states, edges = read_dump(dump)
     found = {(states[source], action, states[target]) for source, action, target in edges}
     if len(states) != verdict.distinct:
@@ -54,9 +58,9 @@ def spec_graph(bounds: Bounds) -> tuple[set[State], set[tuple[State, str, State]
     return set(states.values()), found
 
 
-def compare(bounds: Bounds, graph: KernelGraph | None = None) -> Compared:
+def compare(name: str, graph: KernelGraph | None = None) -> Compared:
     """Both graphs, states by value and edges by action."""
-    graph = code_graph(bounds) if graph is None else graph
+    graph = code_graph(bounds.of(name)) if graph is None else graph
     numbers: dict[State, int] = {}
     values: list[State] = []
     for state in graph.states:
@@ -65,10 +69,8 @@ def compare(bounds: Bounds, graph: KernelGraph | None = None) -> Compared:
         numbers[one] = len(values) - 1
     if len(numbers) != len(values):
         raise AssertionError("two states of the code have one value: the abstraction loses something")
-    code_edges = {
-        (number, action, target) for number, out in enumerate(graph.steps) for (action, _), target in out
-    }
-    spec_states, spec_edges = spec_graph(bounds)
+    code_edges = {(number, action, target) for number, out in enumerate(graph.steps) for (action, _), target in out}
+    spec_states, spec_edges = spec_graph(name)
     only_spec = [f"state {_short(one)}" for one in spec_states if one not in numbers]
     only_code = [f"state {_short(one)}" for one in values if one not in spec_states]
     known = {

@@ -14,7 +14,6 @@ from kernel_state import CLIENTS, IDLE, SCHEDS, Bounds, Kernel, Mid, Rec, put
 
 import fsm.journal.sealing as sealing_module
 import fsm.planning.reconciliation as reconciliation_module
-from fsm.engine.decide import decide
 from fsm.errors import Fenced
 from fsm.model.commands import Command, FailStart, Go, QueueTimeout, Request, Start, Stop, StopFirst, Ticks
 from fsm.model.entries import Draft, Queued
@@ -85,9 +84,7 @@ def _requests(state: Kernel, bounds: Bounds) -> Iterator[Step]:
         decision = journal.ask(folded, Stop(run.number, Reason.CANCELLED))
         if decision is not None and decision.drafts:
             records = journal.answer(folded, (Stop(run.number, Reason.CANCELLED),))
-            yield from _writes(
-                state, "CancelQueued", "C", records, bud=state.bud._replace(cancel=state.bud.cancel - 1)
-            )
+            yield from _writes(state, "CancelQueued", "C", records, bud=state.bud._replace(cancel=state.bud.cancel - 1))
 
 
 def _queue(state: Kernel, c: str, bounds: Bounds) -> Iterator[Step]:
@@ -142,7 +139,8 @@ def _pending(state: Kernel, c: str, i: int) -> Iterator[Step]:
         decision = journal.ask(folded, command)
         if decision is not None:
             (go,) = decision.effects  # after the commit, this one is told to go, and no other
-            assert isinstance(go, Go) and go.execution == execution
+            assert isinstance(go, Go)
+            assert go.execution == execution
             yield from _writes(state, "Start", c, journal.answer(folded, (command,)))
     if started:
         yield "Go", c, state._replace(go=put(state.go, at, state.st[at] == "armed"), pipe=closed)
@@ -181,7 +179,11 @@ def _look(state: Kernel, c: str) -> Iterator[Step]:
     if mid.pc == "locked":
         said, emptied = state.ver[i - 1], state.emp[i - 1]
         silent = not mid.d and said == "none"
-        yield "LookReport", c, state._replace(**_mid(state, c, IDLE if silent else Mid("found", i, mid.d, said, emptied)))
+        yield (
+            "LookReport",
+            c,
+            state._replace(**_mid(state, c, IDLE if silent else Mid("found", i, mid.d, said, emptied))),
+        )
     elif mid.pc == "search" and not any(state.has_slot(j) for j in state.sups if j != i):
         tree = put(state.tree, i - 1, "gone") if state.tree_lives(i) else state.tree
         yield "Search", c, state._replace(tree=tree, **_mid(state, c, mid._replace(pc="searched")))
@@ -243,7 +245,8 @@ def _stop_put(state: Kernel, c: str, command: Stop, i: int) -> Iterator[Step]:
     if decision is None or not decision.effects:
         return
     (first,) = decision.effects
-    assert isinstance(first, StopFirst) and journal.arming_number(first.execution.arming.nonce) == i
+    assert isinstance(first, StopFirst)
+    assert journal.arming_number(first.execution.arming.nonce) == i
     stop = state.stop
     if stop[i - 1] == "none" and state.alive(i):
         stop = put(stop, i - 1, str(command.reason) if state.ver[i - 1] == "none" else "late")
@@ -257,6 +260,3 @@ def dies(state: Kernel, i: int) -> Iterator[Kernel]:
     after = state._replace(st=put(state.st, at, "killed"), mute=put(state.mute, at, False), go=put(state.go, at, False))
     for tree in ("left", "gone") if state.tree_lives(i) else (state.tree[at],):
         yield after._replace(tree=put(state.tree, at, tree))
-
-
-__all__ = ["Step", "append", "client_steps", "decide", "dies"]

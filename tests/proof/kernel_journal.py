@@ -9,7 +9,7 @@ Every function of the product is called through its module, so that a test can p
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 from kernel_state import Kernel, Rec
@@ -68,7 +68,7 @@ class Folded(NamedTuple):
     runs: tuple[Run, ...]
 
 
-@lru_cache(maxsize=None)
+@cache
 def fold(records: tuple[Rec, ...]) -> Folded:
     """What a reader of these records knows."""
     if not records:

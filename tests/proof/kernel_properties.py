@@ -196,9 +196,7 @@ def epochs_fence(state: Kernel) -> bool:
 # ---- liveness
 
 
-_LOOKS = frozenset(
-    {"LookLock", "LookReport", "Settle", "Search", "Release", "Forget", "Word", "Reap", "Leave"}
-)
+_LOOKS = frozenset({"LookLock", "LookReport", "Settle", "Search", "Release", "Forget", "Word", "Reap", "Leave"})
 _BRINGS = frozenset({"Arm", "Start", "Go", "ArmFailed", "TakeBack"})
 _SUPERVISOR = frozenset(
     {"TakeSlot", "GiveUp", "Execute", "Disarm", "SeesExit", "SeesStop", "Deadline", "EndsTree", "Emptied", "Exit"}
@@ -213,7 +211,12 @@ def fairness(sups: int) -> list[Fairness[tuple[str, str]]]:
     """Fair of the specification, condition by condition."""
     fair = [weak(_steps(frozenset({"Begin"}), None))]
     for c in SCHEDS:
-        alone = (frozenset({"Read", "Fenced"}), frozenset({"QueueTimeout"}), frozenset({"Tick"}), frozenset({"KillMute"}))
+        alone = (
+            frozenset({"Read", "Fenced"}),
+            frozenset({"QueueTimeout"}),
+            frozenset({"Tick"}),
+            frozenset({"KillMute"}),
+        )
         fair += [weak(_steps(actions, c)) for actions in (*alone, _LOOKS, _BRINGS)]
         fair.append(strong(_steps(frozenset({"StopPut"}), c)))
     return fair + [weak(_steps(_SUPERVISOR, str(i))) for i in range(1, sups + 1)]
@@ -247,4 +250,3 @@ def promises(runs: int, ticks: int) -> dict[str, list[tuple[Law, Law]]]:
             for t in range(1, ticks + 1)
         ],
     }
-

@@ -144,9 +144,7 @@ def first(bounds: Bounds) -> Kernel:
         code=("none",) * n,
         due=0,
         boot=1,
-        bud=Budget(
-            bounds.MaxCrash, bounds.MaxFreeze, bounds.MaxKill, bounds.MaxMute, bounds.MaxCancel, bounds.MaxBoot
-        ),
+        bud=Budget(bounds.MaxCrash, bounds.MaxFreeze, bounds.MaxKill, bounds.MaxMute, bounds.MaxCancel, bounds.MaxBoot),
     )
 
 

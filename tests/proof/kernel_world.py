@@ -1,4 +1,4 @@
-"""What supervisors, processes, the machine and its faults may do next: the model's own, as specs/RunLifecycle.tla has it."""
+"""What supervisors, processes, the machine and its faults may do next: the model's own (specs/RunLifecycle.tla)."""
 
 from __future__ import annotations
 

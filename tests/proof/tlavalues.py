@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 _TOKEN = re.compile(r'\s*(?:(<<|>>|\|->|:>|@@|[\[\]{}(),])|"([^"]*)"|(-?\d+)|([A-Za-z_]\w*))')
@@ -12,7 +12,7 @@ _NODE = re.compile(r'^(-?\d+) \[label="(.*?)"(?:,style = filled)?\]')
 _EDGE = re.compile(r'^(-?\d+) -> (-?\d+) \[label="(\w*)"')
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse(text: str) -> object:
     """A value: records and functions as sorted pairs, sequences as tuples, sets as frozensets.
 

@@ -99,7 +99,8 @@ def run(
 ) -> Verdict:
     """Check a module of `folder` under a configuration (its text). One worker finds shortest traces.
 
-    `say` is called with each line that begins with `listen`, by default those of progress. Raises `TlcError` where there is no verdict.
+    `say` is called with each line that begins with `listen`, by default those of progress. Raises `TlcError` where
+    there is no verdict.
     """
     found = java()
     if found is None:
@@ -107,7 +108,9 @@ def run(
     with tempfile.TemporaryDirectory(prefix="tlc-") as place:
         config_file = Path(place) / "MC.cfg"
         config_file.write_text(config)
-        command = [found[0], "-XX:+UseParallelGC", f"-Djava.io.tmpdir={place}", "-cp", found[1], "tlc2.TLC"]
+        # one worker is for small runs: the quick compiler and one collector's thread halve what they cost
+        small = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"] if workers == 1 else ["-XX:+UseParallelGC"]
+        command = [found[0], *small, f"-Djava.io.tmpdir={place}", "-cp", found[1], "tlc2.TLC"]
         command += ["-deadlock", "-workers", str(workers), "-lncheck", "final", "-metadir", f"{place}/meta"]
         command += ["-config", str(config_file)]
         if dump is not None:

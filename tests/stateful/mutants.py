@@ -10,8 +10,10 @@ from collections.abc import Callable
 import attrs
 import pytest
 
+from fsm.engine import allowed as allowed_module
 from fsm.engine import decide as decide_module
 from fsm.engine import evolve as evolve_module
+from fsm.engine import standing as standing_module
 from fsm.engine import ticks as ticks_module
 from fsm.engine.evolve import ended, evolve
 from fsm.journal import memory as memory_module
@@ -20,7 +22,11 @@ from fsm.model.commands import Judge, Start
 from fsm.model.entries import Ended, Started
 from fsm.model.facts import Finding
 from fsm.model.states import RefusalReason, State, Trigger
+from fsm.planning import failures as failures_module
+from fsm.planning import overlap as overlap_module
+from fsm.planning import restraint as restraint_module
 from fsm.planning.reconciliation import Reconciled, gone
+from fsm.planning.restraint import held_back
 from fsm.ports import Append
 from fsm.scheduler import book as book_module
 from fsm.scheduler import core as core_module
@@ -45,9 +51,10 @@ def start_without_looking_at_the_slot(patch: pytest.MonkeyPatch) -> None:
         return attrs.evolve(state, slot=None) if isinstance(command, Start) else state
 
     wanted, decide, started = book_module.still_wanted, book_module.decide, evolve_module._FOLDS[Started]
-    patch.setattr(ticks_module, "blocked", blocked)
-    patch.setattr(decide_module, "blocked", blocked)
-    patch.setattr(book_module, "still_wanted", lambda state, command: wanted(blind(state, command), command))
+    patch.setattr(standing_module, "blocked", blocked)
+    patch.setattr(overlap_module, "blocked", blocked)
+    _nothing_is_too_much(patch)
+    patch.setattr(book_module, "still_wanted", lambda state, command, now: wanted(blind(state, command), command, now))
     patch.setattr(book_module, "decide", lambda state, command, *rest: decide(blind(state, command), command, *rest))
     patch.setitem(
         evolve_module._FOLDS,
@@ -64,7 +71,9 @@ def _always_waiting(patch: pytest.MonkeyPatch, *, unless_pending: bool) -> None:
         consider(self, job)
         state = self.book.state(job)
         queued = next((run for run in state.runs if run.state is State.QUEUED), None)
-        if queued is not None and not (unless_pending and job in self.pending):
+        held = queued is not None and held_back(state, queued, self._clock().utc) is not None
+        if queued is not None and not held and not (unless_pending and job in self.pending):
+            self._late_line.leave(job)
             self._line.join(job, queued.number, queued.queued_at)
 
     patch.setattr(Starter, "consider", considered)
@@ -112,7 +121,7 @@ def verdict_frees_the_slot(patch: pytest.MonkeyPatch) -> None:
     def fold(state, record, body):
         run = evolve_module._the_run(state, record)
         slot = None if state.slot == run.number else state.slot
-        return evolve_module._with(state, ended(state, run, body), slot)
+        return evolve_module._with(state, ended(state, run, body), slot, state.past)
 
     patch.setitem(evolve_module._FOLDS, Ended, fold)
 
@@ -200,6 +209,75 @@ def only_open_runs_are_looked_at(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Watcher, "examine", examined)
 
 
+def _nothing_is_too_much(patch: pytest.MonkeyPatch) -> None:
+    """The journal's own check of the queue is away, too: this asks who else would notice."""
+    patch.setattr(allowed_module, "_check_room", lambda *_: None)
+
+
+def queue_without_a_limit(patch: pytest.MonkeyPatch) -> None:
+    """Whatever comes may wait."""
+    in_the_way = overlap_module.in_the_way
+
+    def limitless(state, job):
+        return None if job.overlap == "queue" else in_the_way(state, job)
+
+    patch.setattr(standing_module, "in_the_way", limitless)
+    _nothing_is_too_much(patch)
+
+
+def catch_up_without_a_limit(patch: pytest.MonkeyPatch) -> None:
+    """Every tick that was missed makes a run, up to a hundred."""
+    made_of = ticks_module.made_of
+    patch.setattr(ticks_module, "made_of", lambda job, *rest: made_of(attrs.evolve(job, catch_up_limit=100), *rest))
+    _nothing_is_too_much(patch)
+
+
+def retry_beside_the_original(patch: pytest.MonkeyPatch) -> None:
+    """A retry is queued when its time has come, whatever is still alive."""
+    alone = lambda state: attrs.evolve(state, runs=(), slot=None)  # noqa: E731
+    due, at, check = restraint_module.retry_due, restraint_module.retry_at, allowed_module._check_retry
+    for module in (decide_module, core_module):
+        patch.setattr(module, "retry_due", lambda state, now: due(alone(state), now))
+    patch.setattr(core_module, "retry_at", lambda state, now: at(alone(state), now))
+    patch.setattr(allowed_module, "_check_retry", lambda state, at, body: check(alone(state), at, body))
+
+
+def retry_again_and_again(patch: pytest.MonkeyPatch) -> None:
+    """That a retry was queued is forgotten: it stays planned."""
+    patch.setattr(evolve_module, "without_retry", lambda past: past)
+
+
+def no_budget(patch: pytest.MonkeyPatch) -> None:
+    """What fails at once spends nothing."""
+    patch.setattr(failures_module, "COST", 0)
+
+
+def no_breaker(patch: pytest.MonkeyPatch) -> None:
+    """Failures in a row are counted, and nothing follows."""
+    patch.setattr(restraint_module, "_cooled", lambda state, past: past.failed_at)
+
+
+def replaced_without_a_stop(patch: pytest.MonkeyPatch) -> None:
+    """The run in the way is judged, and nobody tells its supervisor."""
+
+    def stop(self, job, execution, reason, verdict):
+        return [book_module.Intent(job, verdict)]
+
+    patch.setattr(Watcher, "_stop", stop)
+
+
+def replaced_for_nothing(patch: pytest.MonkeyPatch) -> None:
+    """Whatever runs in a job that replaces is replaced, whether or not something newer waits."""
+
+    def to_be_replaced(state):
+        job, holder = state.definition, state.holder
+        if job is None or job.overlap != "replace" or holder is None or holder.state is not State.RUNNING:
+            return None
+        return holder
+
+    patch.setattr(watcher_module, "to_be_replaced", to_be_replaced)
+
+
 MUTANTS: dict[str, tuple[Mutant, tuple[str, ...]]] = {
     "a start without looking at the slot": (
         start_without_looking_at_the_slot,
@@ -226,8 +304,19 @@ MUTANTS: dict[str, tuple[Mutant, tuple[str, ...]]] = {
     "a queued run that is armed twice": (queued_run_armed_twice, ("one_arming_at_a_time",)),
     "no epoch": (no_epoch, ("epochs_fence",)),
     "a verdict before its stop": (verdict_before_stop, ("stop_comes_before_a_foreign_verdict",)),
-    "a mute supervisor that is never killed": (mute_is_never_killed, ("a_mute_supervisor_is_killed",)),
+    "a mute supervisor that is never killed": (
+        mute_is_never_killed,
+        ("a_mute_supervisor_is_killed", "no_run_is_open_past_its_deadline"),
+    ),
     "lost without a search": (lost_without_a_search, ("lost_is_real", "released_only_when_all_is_gone")),
     "only open runs are looked at": (only_open_runs_are_looked_at, ("every_slot_is_freed",)),
+    "a queue without a limit": (queue_without_a_limit, ("the_queue_has_a_limit",)),
+    "catching up without a limit": (catch_up_without_a_limit, ("the_queue_has_a_limit",)),
+    "a retry beside the original": (retry_beside_the_original, ("a_retry_waits_for_its_slot",)),
+    "a retry again and again": (retry_again_and_again, ("a_retry_is_a_new_run_of_a_failed_one",)),
+    "no budget": (no_budget, ("the_budget_is_kept",)),
+    "no breaker": (no_breaker, ("the_breaker_holds",)),
+    "replaced without a stop": (replaced_without_a_stop, ("stop_comes_before_a_foreign_verdict",)),
+    "replaced for nothing": (replaced_for_nothing, ("what_is_replaced_makes_room",)),
 }
 """What the bug is called, how it is put in, and the laws of which one must be named as broken."""

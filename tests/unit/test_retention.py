@@ -18,7 +18,7 @@ from fsm.planning import retention
 from fsm.planning.retention import LEAST_BETWEEN, MOST_BETWEEN, Mark, Span, cut, cuts, spacing, wants_mark
 from fsm.ports import RunQuery
 from fsm.scheduler.presence import Presence, Who
-from fsm.testing import Simulation, fail, hang, succeed
+from fsm.testing import Simulation, hang, succeed
 from fsm.testing.scribe import Scribe
 
 T = Instant(1_800_000_000_000_000)
@@ -130,7 +130,7 @@ def bounded(sim: Simulation, job: str) -> tuple[int, int]:
 def test_under_a_steady_load_a_stream_stays_bounded() -> None:
     sim = Simulation()
     sim.add_job("often", schedule="* * * * *", keep={"runs": 20})
-    sim.script("often", [succeed(after="1s"), fail(code=3, after="20s")])  # no storm
+    sim.script("often", [succeed(after="1s")])
     most = 0
     for _ in range(8):
         sim.advance("1h")

@@ -1,0 +1,61 @@
+"""The ledger says what the README promises, and the specification's table is the code's."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import bounds
+import pytest
+import tlc
+from kernel_properties import LAWS, promises
+from ledger import CLAIMS
+from matrix import ROWS, STEPS
+from tlavalues import parse
+
+from fsm.lifecycle.table import by_input, triples
+
+PROOFS = tlc.SPECS / "proofs.md"
+README = tlc.SPECS.parent / "README.md"
+
+
+def test_every_promise_of_the_readme_is_in_the_ledger() -> None:
+    text = README.read_text()
+    table = text[text.index("| promise | by |") :].split("\n\n")[0].splitlines()[2:]
+    promised = [line.split("|")[1].strip() for line in table]
+    assert promised == list(CLAIMS)
+    written = PROOFS.read_text()
+    assert [claim for claim in CLAIMS if f"| {claim} |" not in written] == []
+
+
+def test_the_ledger_names_properties_that_there_are() -> None:
+    known = {*LAWS, *promises(1, 1), *STEPS}
+    stated = {word for text, _ in CLAIMS.values() for word in re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b", text)}
+    assert stated <= known
+    assert len(stated) >= 15
+
+
+def test_the_ledger_was_written_with_these_bounds_and_bugs() -> None:
+    written = PROOFS.read_text()
+    assert [name for name in bounds.names() + bounds.names(live=True) if name not in written] == []
+    assert [row.bug for row in ROWS if f"| {row.bug} |" not in written] == []
+
+
+@pytest.mark.requirement("R-1")
+@pytest.mark.requirement("R-2")
+def test_the_table_of_the_specification_is_that_of_the_code(checker, tmp_path) -> None:
+    shutil.copy(tlc.SPECS / "RunLifecycle.tla", tmp_path)
+    module = "---- MODULE MCTable ----\nEXTENDS RunLifecycle, TLC\nASSUME PrintT(<<Table>>)\n====\n"
+    (tmp_path / "MCTable.tla").write_text(module)
+    printed: list[str] = []
+    limits = {**bounds.of("MCQuiet")._asdict(), "Bug": "none"}
+    tlc.run("MCTable", tlc.configuration(limits), folder=tmp_path, say=printed.append, listen="")
+    text = "".join(printed)
+    start = text.index("<<{")
+    value = parse(" ".join(text[start : text.index("}>>") + 3].split()))
+    assert isinstance(value, tuple)
+    edges = by_input()
+    assert value[0] == {
+        (str(state or "none"), str(trigger), str(reason or ""), str(edges[state, trigger].target))
+        for state, trigger, reason in triples()
+    }
