@@ -11,7 +11,7 @@ import tlc
 from kernel_liveness import promises
 from kernel_properties import LAWS
 from ledger import CLAIMS
-from matrix import ROWS, STEPS
+from matrix import ROWS, SLOW, STEPS
 from tlavalues import parse
 
 from fsm.lifecycle.table import by_input, triples
@@ -39,7 +39,7 @@ def test_the_ledger_names_properties_that_there_are() -> None:
 def test_the_ledger_was_written_with_these_bounds_and_bugs() -> None:
     written = PROOFS.read_text()
     assert [name for name in bounds.names() + bounds.names(live=True) if name not in written] == []
-    assert [row.bug for row in ROWS if f"| {row.bug} |" not in written] == []
+    assert [row.bug for row in ROWS if row.bug not in SLOW and f"| {row.bug} |" not in written] == []
 
 
 @pytest.mark.requirement("R-1")
