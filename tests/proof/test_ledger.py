@@ -51,9 +51,9 @@ def test_the_table_of_the_specification_is_that_of_the_code(checker, tmp_path) -
     printed: list[str] = []
     limits = {**bounds.of("MCQuiet")._asdict(), "Bug": "none"}
     tlc.run("MCTable", tlc.configuration(limits), folder=tmp_path, say=printed.append, listen="")
-    text = "".join(printed)
-    start = text.index("<<{")
-    value = parse(" ".join(text[start : text.index("}>>") + 3].split()))
+    found = re.search(r"<<\s*\{.*\}\s*>>", "".join(printed), re.DOTALL)
+    assert found is not None, printed
+    value = parse(" ".join(found[0].split()))
     assert isinstance(value, tuple)
     edges = by_input()
     assert value[0] == {
