@@ -10,6 +10,7 @@ import tempfile
 from benchmarks import (  # noqa: F401 (they register)
     commits,
     downtime,
+    due,
     engine_cost,
     latency,
     listing,
@@ -17,6 +18,7 @@ from benchmarks import (  # noqa: F401 (they register)
     rescue,
     starting,
     throughput,
+    verifying,
 )
 from benchmarks.figures import Figure
 from benchmarks.registry import REGISTRY, Benchmark, Setting

@@ -26,6 +26,7 @@ _WHAT_HELPS = {
     ),
     Remedy.RESTORE: (
         "No entry of a journal is in it. Put a backup into its place, or look whether the path is right.",
+        "To put one there: cronfsm restore FILE",
     ),
     Remedy.UPGRADE: ("It is not damaged, as far as this version can tell. Use the newer one.",),
     Remedy.ACCESS: ("Its content may be good: let this user read and write it, or mend the disk, then ask again.",),

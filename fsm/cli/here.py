@@ -38,9 +38,6 @@ def run_here(session: Session, engine: Engine, run: Run) -> int:
             note(
                 f"{run.id} " + ("is started by the scheduler that is up" if served else "runs here; Ctrl-C cancels it")
             )
-            if not served:
-                launcher.listen()
-                run = here.start(run)
             ended = here.follow(run, lambda: raw.show(captured.read()), served=lambda: session.served() is not None)
         except KeyboardInterrupt:
             raise Interrupted(_cancelled(session, engine, run)) from None

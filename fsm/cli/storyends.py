@@ -154,7 +154,7 @@ def _after_the_last(story: Story) -> Iterator[Mend]:
         return  # it ran elsewhere; nothing of it lies here
     if run.reason in (Reason.EXIT_CODE, Reason.SIGNAL, Reason.ERROR, Reason.NO_RESULT):
         yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)
-    elif run.reason is Reason.REFUSED:
+    elif run.reason is Reason.REFUSED and story.job is not None and story.job.agent is not None:
         yield Mend(_redefine(story), "with another message: asked in the same words it is declined again")
     elif run.reason is Reason.RUN_TIMEOUT:
         yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)

@@ -51,7 +51,7 @@ class Here:
     def _clock(self) -> Clock:
         return self._engine.clock
 
-    def start(self, run: Run) -> Run:
+    def _start(self, run: Run) -> Run:
         """Arm, journal, go. The run as it is then: running, or ended where it could not be started; or as somebody
         else made it meanwhile. Its own deadline to start bounds this."""
         order = self._arm(run)
@@ -103,11 +103,13 @@ class Here:
     def follow(self, run: Run, show: Callable[[], object], *, served: Callable[[], bool]) -> Run:
         """Until the run has ended and nothing of it is alive; `show` is called whenever there may be new output.
 
-        A scheduler that is up writes down what happened; otherwise it is done here. The run's own deadlines bound it,
-        and after its verdict its grace.
+        A scheduler that is up starts it and writes down what happened; where none is, or it goes, that is done here.
+        The run's own deadlines bound it, and after its verdict its grace.
         """
         while True:
             now = self._run(run)
+            if now.state is State.QUEUED and not served():
+                now = self._start(now)
             if now.state.terminal and now.slot is SlotState.FREE:
                 show()
                 return now

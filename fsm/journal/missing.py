@@ -29,5 +29,7 @@ def require_not_lost(path: str, has_run: Callable[[], bool]) -> None:
     if log or has_run():
         left = "its write-ahead log is there" if log else "folders of its runs are there"
         raise JournalUnusable(
-            path, f"{there}, though {left}", "put it back from a backup; cronfsm doctor says what else can be done"
+            path,
+            f"{there}, though {left}",
+            "to put a backup there: cronfsm restore FILE; cronfsm doctor says what else can be done",
         )

@@ -279,7 +279,7 @@ def _number(text: str) -> int | float:
         return sign * int(digits, 16)
     if digits in ("Infinity", "NaN"):
         return sign * float(digits.replace("Infinity", "inf"))
-    if digits.isdigit() and len(digits) < 20:
+    if digits.isdigit() and len(digits) <= 1_000:  # longer ones take long to convert, and are no number of anything
         return sign * int(digits)
     return sign * float(digits)
 

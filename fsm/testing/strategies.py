@@ -44,6 +44,9 @@ JUMPS = st.sampled_from(["1s", "-1s", "61s", "-61s", "1h", "-1h", "4h", "-1d"])
 POINTS = st.integers(1, 14)
 """At which of the next points between two calls of a process something comes: a turn seldom has more."""
 
+GROUP = "g"
+"""The group that some jobs are in; `Simulation.set_group` bounds it."""
+
 STEPS = st.sampled_from(list(Step))
 
 
@@ -114,5 +117,10 @@ def job_keys() -> st.SearchStrategy[dict[str, Any]]:
             "retry": st.sampled_from(RETRIES),
             "breaker": st.sampled_from(BREAKERS),
             "enabled": st.sampled_from([True, True, True, False]),
+            "jitter": st.sampled_from([None, None, "15s", "4m"]),
+            "idle_timeout": st.sampled_from([None, None, "8s", "1m"]),
+            "leftovers": st.sampled_from(["end", "end", "keep"]),
+            "priority": st.sampled_from([0, 0, 1, -100]),
+            "group": st.sampled_from([None, None, GROUP]),
         }
     )

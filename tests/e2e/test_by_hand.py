@@ -42,7 +42,7 @@ def test_here_without_a_scheduler(cli: Cli) -> None:
         serving.wait(WITHIN_S)
     assert cli.ok("logs", "talk/2") == "to you\noops\n", "a retry has the variables of the run that it retries"
     run = cli.json("show", "talk/2")
-    assert (run["attempt"], run["retry_of"], run["cause"]) == (2, "talk/1", "retry")
+    assert (run["attempt"], run["retry_of"], run["cause"]) == (2, "talk/1", "manual")
 
 
 def test_here_beside_a_scheduler_shows_what_it_starts(cli: Cli) -> None:
@@ -80,6 +80,17 @@ def test_whoever_is_killed_leaves_the_run_to_a_scheduler(cli: Cli) -> None:
     assert cli.json("show", "waits/1")["state"] == "succeeded"
     assert cli.run("run", "waits", "--here").returncode == 0
     assert channels(cli) == [], "the next one removes what was left"
+
+
+def test_a_scheduler_that_comes_up_at_the_same_time_does_no_harm(cli: Cli) -> None:
+    marks = cli.path.parent / "marks"
+    cli.ok("add", "once", "--shell", f"echo x >> {marks}")
+    scheduler = cli.start("serve", "--json", "--until-idle")
+    done = cli.run("run", "once", "--here")
+    scheduler.wait(WITHIN_S)
+    assert done.returncode == 0, done.stderr
+    assert marks.read_text() == "x\n", "executed once, by whichever of the two"
+    assert "nothing is wrong" in cli.ok("verify")
 
 
 def test_what_cannot_be_started_here_says_why(cli: Cli) -> None:

@@ -41,7 +41,7 @@ def test_names_and_ids(cli: Cli) -> None:
     assert offered(cli, "cronfsm logs ba") == ["plain,backup", "plain,bag", "plain,backup/1"]
     assert offered(cli, "cronfsm show backup/") == ["plain,backup/1"]
     assert offered(cli, "cronfsm retry b") == ["plain,backup/1"]
-    assert offered(cli, "cronfsm re") == ["plain,restore", "plain,remove", "plain,resume", "plain,retry"]
+    assert offered(cli, "cronfsm ret") == ["plain,retry"]
     assert "plain,--wait" in offered(cli, "cronfsm run --w")
     assert offered(cli, "cronfsm export j") == ["plain,journal"]
 

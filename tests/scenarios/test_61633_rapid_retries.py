@@ -30,6 +30,7 @@ from fsm.errors import JournalBusy
 from fsm.journal.sqlite import SqliteJournal
 from fsm.model.entries import Draft
 from fsm.model.run import Run
+from fsm.model.settings import Settings
 from fsm.model.states import Reason, SlotState, State, Trigger
 from fsm.ports import Append
 from fsm.testing import Simulation, hang, refuse, succeed
@@ -136,7 +137,7 @@ def steps_of_a_start(path: Path, history: int) -> int:
 
     with counted_steps() as steps:
         journal = SqliteJournal(path)
-        life = Life(World(START, 0), journal, lambda job, number: succeed(), 8, _nothing, _nothing, _nothing)
+        life = Life(World(START, 0), journal, lambda job, number: succeed(), Settings(8), _nothing, _nothing, _nothing)
         life.begin()
         life.turn()
         life.turn()

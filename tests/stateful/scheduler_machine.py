@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from fsm.client.answers import SupervisorMute
 from fsm.testing import Simulation, fail
-from fsm.testing.strategies import ADVANCES, JUMPS, LAGS, MOMENTS, POINTS, STEPS, all_lags, job_keys, scripts
+from fsm.testing.strategies import ADVANCES, GROUP, JUMPS, LAGS, MOMENTS, POINTS, STEPS, all_lags, job_keys, scripts
 
 NAMES = st.sampled_from(["a", "b"])
 
@@ -34,6 +34,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.sim = Simulation(seed=seed, max_running=max_running)
         for step, by in lags.items():
             self.sim.lag(step, by)
+        self.sim.set_group(GROUP, 1)
         self.define("a", first, runs, "0s")
         self.define("b", second, runs, "0s")
 

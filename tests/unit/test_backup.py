@@ -8,9 +8,12 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import attrs
 import pytest
 
 from fsm.cli.main import run
+from fsm.client.engine import Engine
+from fsm.client.settings import change_settings, settings
 from fsm.engine.decide import decide
 from fsm.errors import JournalUnusable
 from fsm.instants import HOUR, Instant, Moment
@@ -23,6 +26,7 @@ from fsm.journal.restore import Restored, restore
 from fsm.journal.sqlite import SqliteJournal
 from fsm.journal.verify_store import verify_journal
 from fsm.model.commands import Ticks
+from fsm.model.settings import Group, Settings
 from fsm.model.states import Actor, Reason, State, Trigger
 from fsm.realtime import SystemClock
 from fsm.scheduler.lock import SchedulerLock
@@ -305,3 +309,15 @@ def test_restore_refuses_while_a_scheduler_is_up(call: Callable[..., tuple[int, 
     assert (code, out) == (75, "")
     assert f"process {os.getpid()} serves" in err
     assert (tmp_path / "data" / "journal.db").read_bytes() == before
+
+
+def test_bounds_over_all_jobs_are_those_of_the_backup(path: str, tmp_path: Path) -> None:
+    with closing(SqliteJournal(path, node="here")) as journal:
+        engine = Engine(journal)
+        change_settings(engine, lambda now: attrs.evolve(now, max_running=3, groups=(Group("disks", 2),)))
+    old = backup(path, str(tmp_path / "b.db")).path
+    with closing(SqliteJournal(path, node="here")) as journal:
+        Scribe(journal, start=Instant(START + HOUR)).up()
+    restored(old, path)
+    with closing(SqliteJournal(path)) as journal:
+        assert settings(journal) == Settings(3, (Group("disks", 2),))
