@@ -1,4 +1,4 @@
-"""The fold of a stream, and whether an entry can follow it: specs/lifecycle.md and "What a reader checks" of journal.md.
+"""The fold of a stream, and whether an entry can follow it: specs/lifecycle.md, and "What a reader checks" of journal.md.
 
 Written from the specification alone. A rule that is broken is raised as `Broken`, with its word.
 """
@@ -196,7 +196,8 @@ def _define(fold: Fold, body: Json, at: int) -> None:
     if old is None or any(old.get(key) != new.get(key) for key in ("schedule", "timezone", "enabled")):
         fold.accounted_to = max(fold.accounted_to or 0, at)  # R-55: what was answered stays answered
     retry = None if fold.past is None else fold.past.retry
-    if old is not None and retry is not None and new["enabled"] and new.get("retry", {}).get("attempts", 1) >= retry.attempt:
+    attempts = new.get("retry", {}).get("attempts", 1)
+    if old is not None and retry is not None and new["enabled"] and attempts >= retry.attempt:
         assert fold.past is not None
         fold.past = Past(0, fold.past.failed, fold.past.state, fold.past.failed_at, 0, retry)
     else:
