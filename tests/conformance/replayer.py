@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from difference import first_difference
+
 from fsm.codec.entries import entry_to_dict, read_body
 from fsm.codec.jobs import job_from_dict
 from fsm.codec.scalars import Unreadable, read_instant
@@ -36,7 +37,13 @@ Json = dict[str, Any]  # values of JSON, as they stand in a vector
 FOLDER = Path(__file__).parents[2] / "specs" / "vectors"
 FIRST_BOOT = ("boot-1", 3_600_000_000)
 TOLD = ("effects", "refusal", "deferred", "illegal", "entries")
-EFFECTS = {commands.Go: "go", commands.StopFirst: "stop_first"}
+PLAIN: dict[str, Callable[[], commands.Command]] = {
+    "pause": commands.Pause,
+    "resume": commands.Resume,
+    "remove": commands.Remove,
+    "try_again": commands.TryAgain,
+}
+EFFECTS: dict[type[commands.Effect], str] = {commands.Go: "go", commands.StopFirst: "stop_first"}
 
 
 def vectors() -> Iterator[Path]:
@@ -77,8 +84,7 @@ def command_of(told: Json, deferred: commands.Deferred | None) -> commands.Comma
         case "queue_timeout":
             return commands.QueueTimeout(**told)
         case word:
-            plain = {"pause": commands.Pause, "resume": commands.Resume, "remove": commands.Remove}
-            return plain[word]() if word in plain else {"try_again": commands.TryAgain}[word]()
+            return PLAIN[word]()
 
 
 class Replay:
@@ -137,9 +143,8 @@ class Replay:
         return None if run is None else self.journal.definition(state.job, run.version)
 
     def _append(self, step: Json, actor: Actor) -> Json:
-        entries: list[Json] = []
         state = self.journal.state(self.vector["name"])
-        drafts = []
+        drafts: list[Draft] = []
         for each in step["do"]["append"]:
             number = None if each["run"] is None else int(each["run"].rpartition("/")[2])
             body, source = read_body(Kind(each["kind"]), each["body"])
@@ -147,8 +152,7 @@ class Replay:
             if not drafts and state_before(state, draft) is not source:
                 raise IllegalEntry(state.job, state.seq + 1, f"the run is not {source}", "lifecycle")
             drafts.append(draft)
-        entries = self._store(state, tuple(drafts))
-        return {"entries": entries}
+        return {"entries": self._store(state, tuple(drafts))}
 
     def _checkpoint(self, actor: Actor) -> Json:
         state = self.journal.state(self.vector["name"])
@@ -193,7 +197,26 @@ def rewrite(path: Path) -> None:
         {**{key: value for key, value in step.items() if key not in TOLD}, **told}
         for step, told in Replay(vector).steps()
     ]
-    path.write_text(json.dumps(vector, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(written(vector), encoding="utf-8")
+
+
+def written(vector: Json) -> str:
+    """The text of a vector's file: what belongs together on a line, an entry on each."""
+    head = [f" {_text(key)}: {_text(value)}" for key, value in vector.items() if key != "steps"]
+    steps = ",\n".join(_step(step) for step in vector["steps"])
+    return "{\n" + ",\n".join([*head, f' "steps": [\n{steps}\n ]']) + "\n}\n"
+
+
+def _step(step: Json) -> str:
+    lines = [f'"at": {_text(step["at"])}, "do": {_text(step["do"])}']
+    lines += [f"{_text(key)}: {_text(value)}" for key, value in step.items() if key not in ("at", "do", "entries")]
+    entries = ",\n".join(f"    {_text(entry)}" for entry in step["entries"])
+    lines.append(f'"entries": [\n{entries}\n   ]' if entries else '"entries": []')
+    return "  {" + ",\n   ".join(lines) + "}"
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def main() -> int:
@@ -206,7 +229,7 @@ def main() -> int:
     wrong = 0
     for path in paths:
         if asked.rewrite:
-            rewrite(path)
+            rewrite(path)  # then compared all the same: what it wrote must be what it reads
         for each in differences(load(path)):
             wrong += 1
             print(f"{path.name}: {each}")

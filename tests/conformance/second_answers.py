@@ -30,7 +30,7 @@ class Clock:
         return {"utc": shown(self.utc + delay), "boot_us": self.boot_us + delay, "boot_id": self.boot_id}
 
     def left(self, deadline: Json) -> int:
-        """R-8: the boot's clock counts while the boot lasts, the wall clock afterwards. Microseconds; negative once past."""
+        """R-8: the boot's clock counts while the boot lasts, the wall clock afterwards. In microseconds."""
         if deadline["boot_id"] == self.boot_id:
             return int(deadline["boot_us"]) - self.boot_us
         return instant(deadline["utc"]) - self.utc

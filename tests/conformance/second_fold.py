@@ -1,4 +1,4 @@
-"""The fold of a stream, and whether an entry can follow it: specs/lifecycle.md, and "What a reader checks" of journal.md.
+"""The fold of a stream, and whether an entry can follow it: lifecycle.md, "What a reader checks" of journal.md.
 
 Written from the specification alone. A rule that is broken is raised as `Broken`, with its word.
 """
@@ -170,6 +170,8 @@ def _job(fold: Fold, body: Json, at: int) -> None:
     if event != "numbers_taken":
         fold.refusal = None
     if event == "put":
+        if body["job"]["name"] != fold.job:
+            raise Broken("stream", f"it defines {body['job']['name']}")
         if body["version"] != fold.version + 1:
             raise Broken("version", f"{body['version']} does not follow {fold.version}")
         _define(fold, body, at)
@@ -336,7 +338,9 @@ def _plan(job: Json, run: Run, body: Json, at: int) -> Retry | None:
 
 def _released(fold: Fold, number: int, body: Json) -> None:
     run = fold.runs.get(number)
-    if run is None or not run.holds:
+    if run is None or not (run.holds or run.state in OPEN):
+        raise Broken("open", f"{number} is over, or never was")
+    if not run.holds:
         raise Broken("slot", f"{number} does not hold the slot")
     if run.state in OPEN:
         raise Broken("verdict", f"{number} is open")

@@ -15,7 +15,10 @@ RETRY: dict[str, Any] = {
     "on": ["failed", "timed_out", "lost"],
 }  # fmt: skip
 BREAKER: dict[str, Any] = {"failures": 5, "cooldown": "15m"}
-LENGTHS = {"timeout", "start_within", "grace", "catch_up_within", "idle_timeout", "backoff", "max_backoff", "jitter", "cooldown"}  # fmt: skip
+LENGTHS = {
+    "timeout", "start_within", "grace", "catch_up_within", "idle_timeout", "backoff", "max_backoff", "jitter",
+    "cooldown",
+}  # fmt: skip
 OMITTED = {"leftovers": "end", "priority": 0, "queue_limit": 1, "catch_up_limit": 10}
 
 

@@ -51,7 +51,7 @@ class Stream:
 
 
 def replay(vector: Json) -> int:
-    """Replay one vector; returns how many entries were predicted. Raises `Differs` at the first step that is not as told."""
+    """How many entries were predicted. Raises `Differs` at the first step of the vector that is not as told."""
     stream, clock, deferred = Stream(vector["name"]), None, None
     for index, step in enumerate(vector["steps"], 1):
         clock = _tell(clock, step)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from second_fold import OPEN, Fold, Json, Run, restrained
 from second_jobs import limit
-from second_times import HOUR, MINUTE, due, instant, length, shown
+from second_times import HOUR, MINUTE, due, length, shown
 
 Made = tuple[str, int | None, Json]
 Way = tuple[str, Json | None, int | None]  # reason, blocked_by, the number in it
