@@ -200,6 +200,8 @@ def _end(fold: Fold, command: Json, clock: Clock) -> Answer:
                 raise Broken("transition", "it has been started")
             return Answer([_ended(run, "fail", "start_failed", clock.utc, error=command["error"])], [])
         case "queue_timeout":
+            if run.state != "queued":
+                raise Broken("transition", "it has been started")
             came = clock.utc + min(clock.left(run.start_by), 0)
             return Answer([_ended(run, "time_out", "queue_timeout", came, error=TIMEOUT_TEXT)], [])
         case "judge":

@@ -6,6 +6,7 @@ Written from the specification alone. A rule that is broken is raised as `Broken
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from second_jobs import limit
@@ -243,6 +244,15 @@ def _queue(fold: Fold, number: int, body: Json, at: int) -> None:
         raise Broken("version", f"the definition has version {fold.version}")
     if (cause == "imported") != ("origin" in body):
         raise Broken("origin", "an origin goes with the cause imported, and with no other")
+    if body.get("forced", False) and cause != "manual":
+        raise Broken("budget", "only what is asked for by hand is forced")
+    if cause == "imported" and (fold.open_runs or fold.holder or body["attempt"] != 1):
+        raise Broken("origin", "something is open, or it is no first attempt")
+    again, attempt = body.get("retry_of"), body["attempt"]
+    if cause != "retry" and (
+        attempt < 1 or (again is None and attempt != 1) or (again is not None and again >= number)
+    ):
+        raise Broken("retry", f"attempt {attempt} of {again} cannot be")
     if cause in ("schedule", "catch_up"):
         if when is None or when <= (fold.accounted_to or 0):
             raise Broken("tick", "this scheduled time has its answer")
@@ -300,23 +310,24 @@ def _start(fold: Fold, run: Run, body: Json, at: int) -> None:
 
 def _remember(fold: Fold, run: Run, body: Json, at: int) -> None:
     """What the end of a run says of its job (R-40, R-42, R-43)."""
+    ended = min(instant(body["ended_at"]), at)  # waits count from the end, not from when it was written down
+    past = fold.past
     if body["trigger"] == "succeed":
-        fold.past = None
+        kept = None if past is None else past.retry
+        fold.past = None if kept is None else Past(0, run.number, body["to"], ended, 0, kept)
         return
     failed = body["reason"] not in SAYS_NOTHING
-    ended = instant(body["ended_at"])
-    past = fold.past
     if failed:
-        quick = run.started_at is None or ended - run.started_at <= QUICK
-        spent = 0 if past is None else max(past.spent - max(at - past.failed_at, 0), 0)
+        quick = run.started_at is None or ended - run.started_at < QUICK
+        spent = 0 if past is None else max(past.spent - max(ended - past.failed_at, 0), 0)
         spent = min(spent + SPENDS, BUDGET) if quick and not run.forced else spent
         failures = (0 if past is None else past.failures) + 1
-        past = Past(failures, run.number, body["to"], at, spent, None if past is None else past.retry)
+        past = Past(failures, run.number, body["to"], ended, spent, None if past is None else past.retry)
         fold.past = past
-    plan = fold.definition and _plan(fold.definition, run, body, at)
+    plan = fold.definition and _plan(fold.definition, run, body, ended)
     if plan and (past is None or past.retry is None):
         if past is None:
-            past = fold.past = Past(0, run.number, body["to"], at, 0, None)
+            past = fold.past = Past(0, run.number, body["to"], ended, 0, None)
         past.retry = plan
 
 
@@ -333,6 +344,13 @@ def _plan(job: Json, run: Run, body: Json, at: int) -> Retry | None:
     for _ in range(run.attempt - 1):
         wait = int(wait * float(retry["factor"]))
     wait = min(wait, length(retry["max_backoff"]))
+    if body["reason"] == "refused" and "agent" in job:
+        return None  # R-65: it would be asked in the same words
+    if body.get("agent", {}).get("error_class") in ("rate_limited", "overloaded"):
+        wait = max(wait, min(MINUTE << min(run.attempt - 1, 6), HOUR))
+    if room := length(retry["jitter"]):
+        digest = sha256(f"{job['name']}/{run.number}".encode()).digest()
+        wait += int.from_bytes(digest[:8], "big") % (room + 1)
     return Retry(run.number, body["to"], run.attempt + 1, at + wait, at, run.scheduled_for)
 
 
@@ -350,6 +368,8 @@ def _released(fold: Fold, number: int, body: Json) -> None:
 
 
 def _refused(fold: Fold, body: Json, at: int) -> None:
+    if body["count"] < 1 or instant(body["first"]) > instant(body["last"]):
+        raise Broken("tick", "it covers at least one time, the first before the last")
     if body["cause"] != "manual":
         if instant(body["first"]) <= (fold.accounted_to or 0):
             raise Broken("tick", "these scheduled times have their answer")

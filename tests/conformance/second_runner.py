@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import sys
@@ -56,6 +57,7 @@ def replay(vector: Json) -> int:
     for index, step in enumerate(vector["steps"], 1):
         clock = _tell(clock, step)
         told: Json = {"entries": []}
+        before = copy.deepcopy(stream)
         try:
             if "append" in step["do"]:
                 made = [(draft["kind"], draft["run"], draft["body"]) for draft in step["do"]["append"]]
@@ -75,7 +77,7 @@ def replay(vector: Json) -> int:
             actor = step.get("actor", "scheduler")
             told["entries"] = [stream.append(clock.utc, actor, *each) for each in made]
         except Broken as error:
-            told = {"entries": [], "illegal": error.rule}
+            stream, told = before, {"entries": [], "illegal": error.rule}  # all of a step is appended, or nothing
         want = {key: step[key] for key in ("entries", "effects", "refusal", "deferred", "illegal") if key in step}
         where = f"step {index} ({step['do'].get('command', 'append')} at {step['at'][11:19]})"
         if (difference := first_difference(want, told, where)) is not None:
