@@ -37,7 +37,7 @@ class _Of:
     table: Timetable
     anchor: Instant
     number: int = 0
-    tick: Instant = Instant(0)  # the next one
+    tick: Instant = field(default=Instant(0))  # the next one, once there is one
     waiting: deque[tuple[int, Instant, Instant]] = field(factory=deque)  # number, tick, due
     running: tuple[int, Instant, Instant, Instant] | None = None  # number, tick, due, started
 
@@ -81,9 +81,9 @@ class _Reckoning:
             while agenda and agenda[0][0] == now:
                 _, what, which, number = heapq.heappop(agenda)
                 act[what](self.jobs[which], number, Instant(now))
-            if len(self.line):
-                for job, _ in self.line.call(self.places, self.plan.settings, now):
-                    self._start(self.jobs[self.places_of[job]], Instant(now))
+            # Also where nobody waits: the line then forgets who had the last turn, as the scheduler's does.
+            for job, _ in self.line.call(self.places, self.plan.settings, now):
+                self._start(self.jobs[self.places_of[job]], Instant(now))
         for one in self.jobs:
             name = one.job.name
             if one.running is not None:

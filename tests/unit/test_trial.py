@@ -110,6 +110,15 @@ def test_what_is_reckoned_is_what_the_scheduler_does(wanted: Plan) -> None:
     both(wanted)
 
 
+def test_whoever_left_the_line_last_has_it_forget_the_turns() -> None:
+    # Found by the test above: the line is called at every turn of the scheduler, also when nobody stands in it.
+    jobs = [
+        job("j0", "*/7 * * * *", overlap="queue", queue_limit=2, timeout="20m"),
+        job("j1", "*/7 * * * *", overlap="queue", start_within="10m", timeout="20m", priority=30),
+    ]
+    both(plan(jobs, {"j0": lengths("7m"), "j1": lengths("10m")}, hours=5, bounds=Settings(1)))
+
+
 def test_drawn_lengths_are_always_the_same_and_all_are_drawn() -> None:
     drawn = Lengths(tuple(Duration(n) for n in range(1, 6)), in_turn=False)
     once = [drawn.run("a", number) for number in range(1, 200)]
