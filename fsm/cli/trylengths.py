@@ -1,4 +1,4 @@
-"""How long the runs of a trial are taken to be: by a file, else by the history, else by what is assumed.
+"""How long the runs of a rehearsal are taken to be: by a file, else by the history, else by what is assumed.
 
 The file is TOML (``backup = "45m"``, ``sync = ["30s", "40m"]``) or CSV (``backup,45m`` and ``sync,30s,40m``): a job
 and its length, or several that its runs take in turn. ``"*"`` stands for every job that is not named.
@@ -16,7 +16,7 @@ from fsm.errors import BadJobs, BadValue
 from fsm.instants import Duration, parse_duration
 from fsm.model.states import State
 from fsm.ports import Journal, RunQuery
-from fsm.testing.trial import ASSUMED, Lengths
+from fsm.testing.rehearsal import ASSUMED, Lengths
 
 OTHERS = "*"
 _MAX_FILE = 4 << 20  # bytes; as for a crontab

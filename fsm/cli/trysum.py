@@ -1,4 +1,4 @@
-"""What a trial comes to: each job's counts, the peak, each hour, and the changes of the clock ahead."""
+"""What a rehearsal comes to: each job's counts, the peak, each hour, and the changes of the clock ahead."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fsm.model.states import Reason
 from fsm.planning.shifts import describe_shift
 from fsm.planning.timetables import Kind
 from fsm.planning.zones import zone
-from fsm.testing.trial import Plan, Ran, Trial
+from fsm.testing.rehearsal import Plan, Ran, Rehearsal
 
 _QUARTER = HOUR // 4
 _AROUND = 3 * HOUR
@@ -69,25 +69,25 @@ class Sum:
     changes: list[Change] = field(factory=list)
 
 
-def add_up(trial: Trial, where: str) -> Sum:
-    """Of a trial, with days and hours as the zone `where` has them."""
-    plan = trial.plan
+def add_up(rehearsal: Rehearsal, where: str) -> Sum:
+    """Of a rehearsal, with days and hours as the zone `where` has them."""
+    plan = rehearsal.plan
     of = {job.name: JobSum(job, plan.ticks(job)) for job in plan.jobs}
     clock = _Clock(where)
     total = Sum(list(of.values()))
-    for ran in trial.runs:
+    for ran in rehearsal.runs:
         _count(of[ran.job], ran, plan.until)
         hour = total.hours.setdefault(clock.hour(ran.due if ran.started is None else ran.started), HourSum())
         hour.starts += ran.started is not None
         if ran.started != ran.due:
             total.hours.setdefault(clock.hour(ran.due), HourSum()).waited = True
-    for turned in trial.refused:
+    for turned in rehearsal.refused:
         of[turned.job].refused += turned.count
         table = plan.table(of[turned.job].job)
         for begin, end in _hours(turned.first, Instant(turned.last + 1)):
             if table is not None and table.span(Instant(begin - 1), Instant(end - 1), plan.start) is not None:
                 total.hours.setdefault(clock.hour(begin), HourSum()).refused = True
-    _peaks(total, trial, clock)
+    _peaks(total, rehearsal, clock)
     total.changes = list(_changes(plan, where))
     return total
 
@@ -122,13 +122,13 @@ def _hours(begin: Instant, end: Instant) -> Iterator[tuple[Instant, Instant]]:
         begin = until
 
 
-def _peaks(total: Sum, trial: Trial, clock: _Clock) -> None:
+def _peaks(total: Sum, rehearsal: Rehearsal, clock: _Clock) -> None:
     """Go along all starts and ends; at one instant the ends come first."""
     events: list[tuple[int, int, str]] = []
-    for ran in trial.runs:
+    for ran in rehearsal.runs:
         if ran.started is not None:
             events.append((ran.started, 1, ran.job))
-            events.append((trial.plan.until if ran.ended is None else ran.ended, 0, ran.job))
+            events.append((rehearsal.plan.until if ran.ended is None else ran.ended, 0, ran.job))
     events.sort()
     now: Counter[str] = Counter()
     count = 0
@@ -138,7 +138,7 @@ def _peaks(total: Sum, trial: Trial, clock: _Clock) -> None:
         if count > total.peak:
             total.peak, total.peak_at = count, Instant(at)
             total.peak_jobs = tuple(sorted(name for name, runs in now.items() if runs))
-        following = events[place + 1][0] if place + 1 < len(events) else trial.plan.until
+        following = events[place + 1][0] if place + 1 < len(events) else rehearsal.plan.until
         if count and following > at:
             for begin, _ in _hours(Instant(at), Instant(following)):
                 hour = total.hours.setdefault(clock.hour(begin), HourSum())

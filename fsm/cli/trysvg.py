@@ -1,4 +1,4 @@
-"""The picture of a trial as SVG, and a page of HTML with picture and tables: one file each, nothing is fetched."""
+"""The picture of a rehearsal as SVG, and a page of HTML with picture and tables: one file each, nothing is fetched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trial as text: the sentences, the tables and the picture of hours, none wider than it has to be."""
+"""A rehearsal as text: the sentences, the tables and the picture of hours, none wider than it has to be."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from fsm.cli.trysum import HourSum, JobSum, Sum, hours_of, longest_wait
 from fsm.instants import Instant
 from fsm.model.states import Reason, RefusalReason
 from fsm.planning.zones import to_local
-from fsm.testing.trial import Ran, Trial, Turned
+from fsm.testing.rehearsal import Ran, Rehearsal, Turned
 
 DAYS_SHOWN = 31
-"""Rows of days; a longer trial has one row a week, each hour at its busiest."""
+"""Rows of days; a longer rehearsal has one row a week, each hour at its busiest."""
 
 REFUSALS_SHOWN = 20
 OF_ONE_JOB = 5  # of these, so that one job does not hide the others
@@ -37,7 +37,7 @@ _HOW = {Reason.COMPLETED: "done", Reason.RUN_TIMEOUT: "timed out", Reason.QUEUE_
 
 @frozen(slots=True)
 class Row:
-    """One row of the picture: a day, or the busiest of each hour of a week. None: an hour that is outside the trial, or
+    """One row of the picture: a day, or the busiest of each hour of a week. None: an hour that is not part of it, or
     that the clock skips."""
 
     label: str
@@ -50,9 +50,9 @@ def local(at: Instant, zone: str, form: str = "%a %Y-%m-%d %H:%M") -> str:
     return f"{shown:{form}}" + (f":{shown:%S}" if shown.second else "")
 
 
-def head(trial: Trial, total: Sum, zone: str) -> list[str]:
+def head(rehearsal: Rehearsal, total: Sum, zone: str) -> list[str]:
     """What it comes to, in sentences."""
-    plan = trial.plan
+    plan = rehearsal.plan
     ticks = sum(one.ticks for one in total.jobs)
     refused = sum(one.refused for one in total.jobs)
     late = sum(one.timed_out for one in total.jobs)
@@ -60,7 +60,7 @@ def head(trial: Trial, total: Sum, zone: str) -> list[str]:
     lines = [
         f"{_many(len(plan.jobs), 'job')}, {_many(ticks, 'tick')} from {local(plan.start, zone)} "
         f"to {local(plan.until, zone)} ({zone})",
-        f"{_many(len(trial.runs), 'run')}, {refused:,} ticks refused"
+        f"{_many(len(rehearsal.runs), 'run')}, {refused:,} ticks refused"
         + (f", {late:,} timed out" if late else "")
         + (f", {gave_up:,} gave up waiting" if gave_up else ""),
     ]
@@ -86,7 +86,7 @@ def _many(count: int, what: str) -> str:
     return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
-def job_table(trial: Trial, total: Sum) -> tuple[list[Column], list[list[Cell]]]:
+def job_table(rehearsal: Rehearsal, total: Sum) -> tuple[list[Column], list[list[Cell]]]:
     """A line for each job."""
     columns = [
         Column("JOB", 8),
@@ -97,10 +97,10 @@ def job_table(trial: Trial, total: Sum) -> tuple[list[Column], list[list[Cell]]]
         Column("LONGEST WAIT", right=True),
         Column("TAKES", 6),
     ]
-    return columns, [_job_row(trial, one) for one in total.jobs]
+    return columns, [_job_row(rehearsal, one) for one in total.jobs]
 
 
-def _job_row(trial: Trial, one: JobSum) -> list[Cell]:
+def _job_row(rehearsal: Rehearsal, one: JobSum) -> list[Cell]:
     job = one.job
     schedule = job.schedule or "by hand"
     return [
@@ -110,7 +110,7 @@ def _job_row(trial: Trial, one: JobSum) -> list[Cell]:
         f"{one.runs:,}",
         f"{one.refused:,}" if one.refused else "-",
         span(one.longest_us) if one.waited else "-",
-        described(trial.plan.of(job.name)),
+        described(rehearsal.plan.of(job.name)),
     ]
 
 
@@ -168,10 +168,10 @@ def changes(total: Sum) -> list[str]:
     return lines
 
 
-def rows(trial: Trial, total: Sum, zone: str) -> list[Row]:
+def rows(rehearsal: Rehearsal, total: Sum, zone: str) -> list[Row]:
     """Of the picture, the first day first."""
-    first, last = (to_local(at, zone).date() for at in (trial.plan.start, Instant(trial.plan.until - 1)))
-    inside = hours_of(trial.plan.start, trial.plan.until, zone)
+    first, last = (to_local(at, zone).date() for at in (rehearsal.plan.start, Instant(rehearsal.plan.until - 1)))
+    inside = hours_of(rehearsal.plan.start, rehearsal.plan.until, zone)
     epoch = date(1970, 1, 1)
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     each = 1 if len(days) <= DAYS_SHOWN else 7

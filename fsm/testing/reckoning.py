@@ -1,4 +1,4 @@
-"""The same as `fsm.testing.trial.simulate`, reckoned: for jobs whose life holds no surprise.
+"""The same as `fsm.testing.rehearsal.simulate`, reckoned: for jobs whose life holds no surprise.
 
 What it knows: ticks with jitter, `overlap` skip and queue, deadlines, and the line of those that wait for a place,
 which is the scheduler's own (`fsm.planning.admission`). Where something else would happen (a retry, a breaker, a
@@ -19,7 +19,7 @@ from fsm.model.states import Reason, RefusalReason
 from fsm.planning.admission import Line, Places
 from fsm.planning.jitter import due_at
 from fsm.planning.timetables import Kind, Timetable
-from fsm.testing.trial import Plan, Ran, Trial, Turned, in_order, merged
+from fsm.testing.rehearsal import Plan, Ran, Rehearsal, Turned, in_order, merged
 
 _END, _LATE, _TICK = 0, 1, 2  # what may happen to a job, in the order in which it does at one instant
 _QUICK = 10 * SECOND  # a failure sooner than that is paid from the budget (`fsm.planning.restraint`)
@@ -50,7 +50,7 @@ class _Of:
         return tick if self.job.jitter_us is None else due_at(self.job, self.table, tick, self.anchor)
 
 
-def reckon(plan: Plan) -> Trial:
+def reckon(plan: Plan) -> Rehearsal:
     """Go through it. Raises `NotReckoned`."""
     return _Reckoning(plan).through()
 
@@ -73,7 +73,7 @@ class _Reckoning:
             self.jobs.append(one)
             self._next(one, plan.start if table.kind is Kind.EVERY else Instant(plan.start - 1))
 
-    def through(self) -> Trial:
+    def through(self) -> Rehearsal:
         agenda, until = self.agenda, self.plan.until
         act = (self._end, self._late, self._tick)
         while agenda and agenda[0][0] < until:  # ends with the plan: every tick is later than the one before
@@ -91,7 +91,7 @@ class _Reckoning:
             self.runs += [Ran(name, number, tick, due, None, None, None) for number, tick, due in one.waiting]
         self.runs.sort(key=in_order)
         self.refused.sort(key=lambda each: (self.places_of[each.job], each.first))
-        return Trial(self.plan, self.runs, merged(self.refused), simulated=False)
+        return Rehearsal(self.plan, self.runs, merged(self.refused), simulated=False)
 
     def _next(self, one: _Of, after: Instant) -> None:
         due = one.step(after)

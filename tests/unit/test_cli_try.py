@@ -14,6 +14,7 @@ import pytest
 from cli_kit import World
 
 from fsm.cli.commands import trying
+from fsm.cli.main import run
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -166,6 +167,19 @@ def test_lengths_come_from_the_history_where_there_is_one(world: World, folder: 
     assert world.ok("try", "jobs.toml", *WEEK) == first
     assert "5m\n" in world.ok("try", "jobs.toml", *WEEK, "--durations", _file(folder, "a.csv", "feeds,5m\n# no\n"))
     assert world.journal.last_id() == before
+
+
+def test_nothing_in_the_data_folder_changes(
+    folder: Path, capsys: pytest.CaptureFixture[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = tmp_path_factory.mktemp("data")
+    assert run(["--data-dir", str(data / "new"), "try", "jobs.toml"]) == 0
+    assert list(data.iterdir()) == [], "nor is one made"
+    assert run(["--data-dir", str(data), "apply", "jobs.toml"]) == 0
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    assert run(["--data-dir", str(data), "try", "jobs.toml"]) == 0
+    assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
+    assert not list(folder.glob("**/executed"))
 
 
 def _file(folder: Path, name: str, text: str) -> str:

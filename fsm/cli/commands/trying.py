@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from fsm.cli.trysum import Sum
     from fsm.model.job import Job
     from fsm.model.settings import Settings
-    from fsm.testing.trial import Plan, Trial
+    from fsm.testing.rehearsal import Plan, Rehearsal
 
 MOST_DAYS = 3_660
 MOST_TICKS = 1_000_000
-"""Of one trial, over all jobs: some ten seconds and half a gigabyte."""
+"""Of one rehearsal, over all jobs: some twenty seconds and 400 MB."""
 
-MOST_SIMULATED = 3_000
+MOST_SIMULATED = 2_000
 """Up to so many ticks the scheduler itself goes through it, which takes a few seconds; more are reckoned."""
 
 MOST_EXACT = 50_000
@@ -40,7 +40,7 @@ MOST_EXACT = 50_000
     "try",
     cls=Command,
     examples=[
-        "crontab -l | cronfsm try -",
+        "cronfsm try my-crontab     # crontab -l > my-crontab",
         "cronfsm try jobs.toml --days 7 --durations lengths.toml",
         "cronfsm try jobs.toml --from 2027-03-22 --days 31 --svg march.svg",
         "cronfsm try jobs.toml --days 2 --runs",
@@ -95,15 +95,15 @@ def try_command(
     now = session.now()
     start = Instant(now // MINUTE * MINUTE) if from_ is None else read_time(from_, now, ahead=True)
     plan = _plan(session, jobs, settings, start, _later(start, days, where), durations)
-    trial = _through(plan, exact=exact)
+    rehearsal = _through(plan, exact=exact)
     from fsm.cli.trysum import add_up
 
-    total = add_up(trial, where)
-    _files(trial, total, where, svg, html)
+    total = add_up(rehearsal, where)
+    _files(rehearsal, total, where, svg, html)
     if session.as_json:
-        session.output.document(_json(trial, total, where, each_run=each_run))
+        session.output.document(_json(rehearsal, total, where, each_run=each_run))
     else:
-        _print(session, trial, total, where, each_run=each_run)
+        _print(session, rehearsal, total, where, each_run=each_run)
 
 
 def _read(
@@ -149,7 +149,7 @@ def _plan(
     session: Session, jobs: tuple[Job, ...], settings: Settings, start: Instant, until: Instant, durations: str | None
 ) -> Plan:
     from fsm.cli.trylengths import all_lengths, from_history, read_lengths
-    from fsm.testing.trial import Plan
+    from fsm.testing.rehearsal import Plan
 
     names = [job.name for job in jobs]
     given = {} if durations is None else read_lengths(durations, names)
@@ -159,16 +159,16 @@ def _plan(
     if sum(ticks.values()) > MOST_TICKS:
         most = max(ticks, key=lambda name: ticks[name])
         raise BadValue(
-            f"{sum(ticks.values()):,} ticks are more than the {MOST_TICKS:,} of one trial "
+            f"{sum(ticks.values()):,} ticks are more than the {MOST_TICKS:,} of one rehearsal "
             f"({most} has {ticks[most]:,} of them); take fewer days"
         )
     return plan
 
 
-def _through(plan: Plan, *, exact: bool) -> Trial:
+def _through(plan: Plan, *, exact: bool) -> Rehearsal:
     """By the scheduler where that takes seconds, or is wanted, or nothing else can tell; else reckoned."""
     from fsm.testing.reckoning import NotReckoned, reckon
-    from fsm.testing.trial import simulate
+    from fsm.testing.rehearsal import simulate
 
     ticks = sum(plan.ticks(job) for job in plan.jobs)
     if ticks <= MOST_SIMULATED:
@@ -182,55 +182,57 @@ def _through(plan: Plan, *, exact: bool) -> Trial:
     if ticks > MOST_EXACT:
         raise BadValue(
             f"only the scheduler itself can tell ({why}), and {ticks:,} ticks are more than the {MOST_EXACT:,} "
-            "that it goes through in one trial; take fewer days"
+            "that it goes through in one rehearsal; take fewer days"
         )
-    note(f"the scheduler itself goes through {ticks:,} ticks ({why}); that takes about {max(1, ticks // 500)} s")
+    note(f"the scheduler itself goes through {ticks:,} ticks ({why}); that takes about {max(1, ticks // 400)} s")
     return simulate(plan)
 
 
 # ---- the answer
 
 
-def _print(session: Session, trial: Trial, total: Sum, where: str, *, each_run: bool) -> None:
+def _print(session: Session, rehearsal: Rehearsal, total: Sum, where: str, *, each_run: bool) -> None:
     from fsm.cli import trytext
 
     out = session.output
-    out.text("\n".join(trytext.head(trial, total, where)) + "\n")
-    out.table(*trytext.job_table(trial, total))
-    out.text("\n" + "\n".join(trytext.picture(trytext.rows(trial, total, where))))
-    if trial.refused:
+    out.text("\n".join(trytext.head(rehearsal, total, where)) + "\n")
+    out.table(*trytext.job_table(rehearsal, total))
+    out.text("\n" + "\n".join(trytext.picture(trytext.rows(rehearsal, total, where))))
+    if rehearsal.refused:
         out.text("")
-        shown = trytext.some_refusals(trial.refused)
+        shown = trytext.some_refusals(rehearsal.refused)
         out.table(*trytext.refusal_table(shown, where))
-        more = sum(one.count for one in trial.refused) - sum(one.count for one in shown)
+        more = sum(one.count for one in rehearsal.refused) - sum(one.count for one in shown)
         if more:
             out.text(f"and {more:,} ticks more; --json has all")
     if total.changes:
         out.text("\n" + "\n".join(trytext.changes(total)))
     if each_run:
         out.text("")
-        out.table(*trytext.run_table(trial.runs, where))
+        out.table(*trytext.run_table(rehearsal.runs, where))
     by = (
-        "The scheduler went through it on a simulated clock" if trial.simulated else "Reckoned by the scheduler's rules"
+        "The scheduler went through it on a simulated clock"
+        if rehearsal.simulated
+        else "Reckoned by the scheduler's rules"
     )
     out.text(f"\n{by}; nothing was executed.")
 
 
-def _files(trial: Trial, total: Sum, where: str, svg: str | None, html: str | None) -> None:
+def _files(rehearsal: Rehearsal, total: Sum, where: str, svg: str | None, html: str | None) -> None:
     from fsm.cli import trysvg, trytext
 
     if svg is None and html is None:
         return
-    rows = trytext.rows(trial, total, where)
-    title = f"{trytext.local(trial.plan.start, where)} to {trytext.local(trial.plan.until, where)} ({where})"
+    rows = trytext.rows(rehearsal, total, where)
+    title = f"{trytext.local(rehearsal.plan.start, where)} to {trytext.local(rehearsal.plan.until, where)} ({where})"
     if svg is not None:
         _write(svg, trysvg.svg(title, rows))
     if html is not None:
-        tables = [("Jobs", *trytext.job_table(trial, total))]
-        if trial.refused:
-            shown = trial.refused[: 10 * trytext.REFUSALS_SHOWN]
+        tables = [("Jobs", *trytext.job_table(rehearsal, total))]
+        if rehearsal.refused:
+            shown = rehearsal.refused[: 10 * trytext.REFUSALS_SHOWN]
             tables.append(("Ticks that are refused", *trytext.refusal_table(shown, where)))
-        sentences = [*trytext.head(trial, total, where), *trytext.changes(total)]
+        sentences = [*trytext.head(rehearsal, total, where), *trytext.changes(total)]
         _write(html, trysvg.page(title, sentences, rows, tables))
 
 
@@ -247,15 +249,15 @@ def _write(path: str, text: str) -> None:
         raise
 
 
-def _json(trial: Trial, total: Sum, where: str, *, each_run: bool) -> Json:
+def _json(rehearsal: Rehearsal, total: Sum, where: str, *, each_run: bool) -> Json:
     from fsm.cli import trytext
 
-    plan = trial.plan
+    plan = rehearsal.plan
     document: Json = {
         "from": instant(plan.start),
         "until": instant(plan.until),
         "timezone": where,
-        "simulated": trial.simulated,
+        "simulated": rehearsal.simulated,
         "max_running": plan.settings.max_running,
         "peak": {"count": total.peak, "at": instant(total.peak_at), "jobs": list(total.peak_jobs)},
         "jobs": [
@@ -285,7 +287,7 @@ def _json(trial: Trial, total: Sum, where: str, *, each_run: bool) -> Json:
                 "blocked_by": None if one.blocker is None else f"{one.job}/{one.blocker}",
                 "why": trytext.why(one),
             }
-            for one in trial.refused
+            for one in rehearsal.refused
         ],
         "clock_changes": [
             {
@@ -304,7 +306,7 @@ def _json(trial: Trial, total: Sum, where: str, *, each_run: bool) -> Json:
                 "refused": [None if hour is None else hour.refused for hour in row.hours],
                 "waited": [None if hour is None else hour.waited for hour in row.hours],
             }
-            for row in trytext.rows(trial, total, where)
+            for row in trytext.rows(rehearsal, total, where)
         ],
     }
     if each_run:
@@ -317,6 +319,6 @@ def _json(trial: Trial, total: Sum, where: str, *, each_run: bool) -> Json:
                 "ended_at": instant(one.ended),
                 "reason": one.reason,
             }
-            for one in trial.runs
+            for one in rehearsal.runs
         ]
     return document

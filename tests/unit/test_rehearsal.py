@@ -1,4 +1,4 @@
-"""`fsm.testing.trial`: what would become of a set of jobs; and that what is reckoned is what the scheduler does."""
+"""`fsm.testing.rehearsal`: what would become of a set of jobs; and that what is reckoned is what the scheduler does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fsm.model.job import Job
 from fsm.model.settings import Group, Settings
 from fsm.model.states import Reason, RefusalReason
 from fsm.testing.reckoning import NotReckoned, reckon
-from fsm.testing.trial import Lengths, Plan, Trial, simulate
+from fsm.testing.rehearsal import Lengths, Plan, Rehearsal, simulate
 
 START = parse_instant("2027-03-27T23:00:00Z")  # midnight in Berlin; two hours later its clock is set forward
 
@@ -30,7 +30,7 @@ def job(name: str, schedule: str, **keys: Any) -> Job:
     return Job(name, schedule=schedule, timezone="Europe/Berlin", command=["true"], **keys)
 
 
-def both(wanted: Plan) -> Trial:
+def both(wanted: Plan) -> Rehearsal:
     simulated, reckoned = simulate(wanted), reckon(wanted)
     assert reckoned.runs == simulated.runs
     assert reckoned.refused == simulated.refused

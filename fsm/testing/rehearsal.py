@@ -1,9 +1,9 @@
 """What a set of jobs would do in a stretch of time: the real scheduler on a simulated clock, with assumed lengths.
 
 Nothing is executed. Every run succeeds once its assumed length has passed, or is ended by its timeout. Two ways lead
-to the same answer (`tests/unit/test_trial.py` holds the one to the other): `simulate` lets the shipped scheduler go
-through it, about a millisecond a run; `fsm.testing.reckoning` knows the rules for plain jobs, and is a hundred times
-as fast.
+to the same answer (`tests/unit/test_rehearsal.py` holds the one to the other): `simulate` lets the shipped scheduler go
+through it, two or three milliseconds a run; `fsm.testing.reckoning` knows the rules for plain jobs, and is a hundred times as
+fast.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class Plan:
 
 @frozen(slots=True)
 class Ran:
-    """One run: when its tick was due, when it started (None: never) and ended (None: not by the end of the trial), and
-    why it ended."""
+    """One run: when its tick was due, when it started (None: never) and ended (None: not by then), and why it
+    ended."""
 
     job: str
     number: int
@@ -107,7 +107,7 @@ class Turned:
 
 
 @frozen(slots=True)
-class Trial:
+class Rehearsal:
     """What came of it. Runs by the time they were due, then by job and number; refusals by job and time. `simulated`:
     by the scheduler itself."""
 
@@ -117,7 +117,7 @@ class Trial:
     simulated: bool
 
 
-class _Rehearsal(Simulation):
+class _Lengthy(Simulation):
     """A simulation in which every run takes the length that a plan gives it."""
 
     def __init__(self, plan: Plan) -> None:
@@ -131,9 +131,9 @@ class _Rehearsal(Simulation):
         return succeed(after=self.plan.of(job).run(job, number))
 
 
-def simulate(plan: Plan) -> Trial:
-    """Let the scheduler go through it. Costs about a millisecond a run."""
-    sim = _Rehearsal(plan)
+def simulate(plan: Plan) -> Rehearsal:
+    """Let the scheduler go through it. Costs two or three milliseconds a run."""
+    sim = _Lengthy(plan)
     later = []
     for job in plan.jobs:
         table = plan.table(job)
@@ -142,10 +142,10 @@ def simulate(plan: Plan) -> Trial:
         if table is not None and table.kind is Kind.EVERY:
             later.append(job)  # it counts from when it is defined
         else:
-            sim.engine.define(job, source="trial")
+            sim.engine.define(job, source="rehearsal")
     sim.run_until(plan.start)
     for job in later:
-        sim.engine.define(job, source="trial")
+        sim.engine.define(job, source="rehearsal")
     sim.run_until(Instant(plan.until - 1))
     sim.restart()  # it ends in good order, and writes down what it had put off
     runs = [_ran(run) for run in sim.store.runs(RunQuery()) if run.cause in _TICKS or run.retry_of is not None]
@@ -155,7 +155,7 @@ def simulate(plan: Plan) -> Trial:
         for entry in sim.store.entries(job=job.name):
             if isinstance(entry.body, Refused):
                 refused.append(_turned(job.name, entry.body))
-    return Trial(plan, runs, merged(refused), simulated=True)
+    return Rehearsal(plan, runs, merged(refused), simulated=True)
 
 
 def in_order(ran: Ran) -> tuple[int, str, int]:
