@@ -33,8 +33,9 @@ crash: $(STAMP)  ## All that the crash tests can try: kills by the hundred, cras
 zones: $(STAMP)  ## Due times around every change of every clock in the zone database, for the night
 	CRONFSM_FULL=1 $(BIN)/python -m pytest tests/unit/test_schedule_all_zones.py -p no:randomly -n auto
 
-fuzz: $(STAMP)   ## The stateful tests, twenty thousand examples
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/stateful -p no:randomly
+fuzz: $(STAMP)   ## The stateful machine on new examples: 25,000, or for so long (FOR=10m)
+	HYPOTHESIS_PROFILE=fuzz CRONFSM_FUZZ_FOR=$(if $(filter command% environment%,$(origin FOR)),$(FOR)) \
+		$(BIN)/python -m pytest tests/stateful/test_scheduler_machine.py -p no:randomly -s
 
 proof: $(STAMP)  ## Every proof of the specification and of the code against it; writes specs/proofs.md (FULL=1: the big bounds, too)
 	$(BIN)/python tests/proof/prove.py $(if $(FULL),--full)

@@ -160,8 +160,8 @@ Request ==     \* a manual run; what is in the way refuses it (its refusal is no
   /\ Last(V("C")) < MaxRuns /\ Blocked(V("C")) = "none"
   /\ Only("C", <<Rec("queue", "manual", Last(V("C")) + 1, 0, 0, 0)>>)
 
-Retry(c) ==    \* a policy, here a free input: a run that ended badly is queued again, also while its slot is held
-  /\ Retries /\ Last(V(c)) \in 1..(MaxRuns - 1)
+Retry(c) ==    \* a policy, here a free input: a run that ended badly is queued again, once its slot is free
+  /\ Retries /\ (H(c) = 0 \/ Bug = "start_without_slot") /\ Last(V(c)) \in 1..(MaxRuns - 1)
   /\ StateOf(V(c), Last(V(c))) \in Terminal \ {"succeeded"}
   /\ Only(c, <<Rec("queue", "retry", Last(V(c)) + 1, 0, 0, 0)>>)
 

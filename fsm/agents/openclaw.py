@@ -2,10 +2,14 @@
 
 Read in docs.openclaw.ai/cli/agent (2026.6) and in openclaw/openclaw #26343 (an HTTP error recorded as ok), #69889
 (empty content with an error message), #67172 (a denial told in prose; the markers are its host's own, not a model's
-words), #112670 (a tool that failed and was recovered from is no failed run).
+words), #112670 (a tool that failed and was recovered from is no failed run), #110946 (`status` "ok" in the middle of
+the work), #133004 (the envelope of a failure). Some versions print the object on standard error
+(multica-ai/multica#715, 2026.4).
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from fsm.agents.outcome import Said
 from fsm.agents.output import Object, Output, listed, table, word
@@ -13,17 +17,27 @@ from fsm.model.states import ErrorClass
 
 _WELL = ("", "ok", "success", "completed", "done")
 _DENIED = ("SYSTEM_RUN_DENIED", "approval cannot safely bind", "exec denied:")
+_UNFINISHED = ("toolUse", "tool_use", "tool_calls")
 _NO_BODY = "status code (no body)"
 _DECLINED = ("refusal", "content_filter", "content-filter", "policy")
 
 
 def read(output: Output) -> Said:
     """What the last result in the output says."""
+    said = _last(output.objects())
+    return said if said.found else _last(Output(output.errors).objects())
+
+
+def _last(values: Iterable[Object]) -> Said:
     said = Said()
-    for value in output.objects():
+    for value in values:
         body = table(value.get("result")) or value
         if "payloads" in body or "meta" in body or ("status" in value and "runId" in value):
             said = _read(value, body)
+        elif value.get("ok") is False and "error" in value:
+            said = Said()
+            said.found = True
+            said.fail(_words(table(value.get("error"))) or word(value.get("error")))
     return said
 
 
@@ -58,6 +72,8 @@ def _judge(said: Said, whole: Object, meta: Object, payloads: list[Object]) -> N
         said.fail("it was aborted from inside", ErrorClass.OTHER)
     elif status not in _WELL:
         said.fail(word(whole.get("error")) or word(last.get("text")) or f'it ended with status "{status}"')
+    elif said.stop_reason in _UNFINISHED:
+        said.fail("it stopped in the middle of its work: its last message asks for a tool", ErrorClass.OTHER)
     elif last.get("isError") is True:
         said.fail(word(last.get("text")))
     elif (said.answer or "").strip().endswith(_NO_BODY):
@@ -69,4 +85,4 @@ def _judge(said: Said, whole: Object, meta: Object, payloads: list[Object]) -> N
 
 
 def _words(error: Object) -> str:
-    return ": ".join(filter(None, (word(error.get("kind")), word(error.get("message")))))
+    return ": ".join(filter(None, (word(error.get("kind")) or word(error.get("code")), word(error.get("message")))))

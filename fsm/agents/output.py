@@ -11,8 +11,10 @@ TAIL_BYTES = 2 * 1024 * 1024
 """What is kept of standard output to be interpreted. A result stands at its end; the largest seen in reports are some
 hundred kilobytes. A supervisor holds no more than both, and only as long as it has output."""
 
-ERRORS_BYTES = 16 * 1024
-"""What is kept of the end of standard error: the sentence that says why a CLI gave up."""
+ERRORS_BYTES = 256 * 1024
+"""What is kept of the end of standard error: why a CLI gave up, or a result in the wrong place."""
+
+_WORDS = 16 * 1024  # characters of it that are searched for that sentence
 
 MASK = b"********"
 """What stands for a secret."""
@@ -103,7 +105,7 @@ class Output:
     def last_words(self) -> str:
         """The end of what it said to people: standard error, or standard output where that is empty."""
         said = self.errors.decode("utf-8", "replace").strip()
-        return said or self.text[-ERRORS_BYTES:].strip()
+        return said[-_WORDS:] or self.text[-_WORDS:].strip()
 
     def objects(self) -> Iterator[Object]:
         """Every JSON object that begins a line, over one line or many, in order; also those in a list."""

@@ -11,7 +11,6 @@ from fsm.model.agent import AgentEvidence
 from fsm.model.entries import Refused
 from fsm.model.run import Run, run_id
 from fsm.model.stream import JobState
-from fsm.planning.restraint import pending_retry, restraint
 from fsm.ports import JobSummary
 
 Json = dict[str, object]
@@ -51,6 +50,8 @@ def run_json(run: Run) -> Json:
 
 def past_json(state: JobState, now: Instant) -> Json:
     """What a job remembers of runs that failed, and what follows from it."""
+    from fsm.planning.restraint import pending_retry, restraint  # loads the calendar, which a list does without
+
     past = state.past
     held = restraint(state, now)
     retry = pending_retry(state, now)

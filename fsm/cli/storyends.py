@@ -100,7 +100,10 @@ def next_text(story: Story) -> str:
 
 def mends(story: Story) -> list[Mend]:
     """What would help, the most urgent first."""
-    return [Mend(again(mend.command), mend.why) for mend in _mends(story)]
+    found: dict[str, Mend] = {}
+    for mend in _mends(story):
+        found.setdefault(mend.command, Mend(again(mend.command), mend.why))  # one command, though it helps twice
+    return list(found.values())
 
 
 def _mends(story: Story) -> Iterator[Mend]:
@@ -154,7 +157,7 @@ def _after_the_last(story: Story) -> Iterator[Mend]:
         return  # it ran elsewhere; nothing of it lies here
     if run.reason in (Reason.EXIT_CODE, Reason.SIGNAL, Reason.ERROR, Reason.NO_RESULT):
         yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)
-    elif run.reason is Reason.REFUSED:
+    elif run.reason is Reason.REFUSED and story.job is not None and story.job.agent is not None:
         yield Mend(_redefine(story), "with another message: asked in the same words it is declined again")
     elif run.reason is Reason.RUN_TIMEOUT:
         yield Mend(f"cronfsm logs {quoted(run.id)}", _LOOK)

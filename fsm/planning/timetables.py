@@ -17,7 +17,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from fsm.instants import SECOND, Duration, Instant
 from fsm.planning.cron import Cron
@@ -67,12 +67,19 @@ class Timetable(Protocol):
         ...
 
 
+_ANSWERS = 16
+"""Answers that a table remembers: more than one turn asks of it, and small beside the table."""
+
+
 @frozen(slots=True)
 class CronTable:
     """A cron expression in a zone."""
 
     cron: Cron
     zone: Zone
+    # The last answers. Jobs share a table by expression and zone, and those that are due together ask the same of it.
+    _next: dict[Instant, Instant | None] = field(factory=dict, init=False, eq=False, repr=False)
+    _spans: dict[tuple[Instant, Instant], Span | None] = field(factory=dict, init=False, eq=False, repr=False)
 
     @property
     def kind(self) -> Kind:
@@ -81,6 +88,13 @@ class CronTable:
 
     def next_after(self, after: Instant, anchor: Instant | None = None) -> Instant | None:
         """See `Timetable`. The anchor makes no difference."""
+        if after not in self._next:
+            if len(self._next) >= _ANSWERS:
+                self._next.clear()
+            self._next[after] = self._next_after(after)
+        return self._next[after]
+
+    def _next_after(self, after: Instant) -> Instant | None:
         second = max(after // SECOND + 1, _MIN_SECOND)
         first = self.cron.fields.first
         for _ in range(_MAX_PIECES):
@@ -112,6 +126,13 @@ class CronTable:
 
     def span(self, after: Instant, until: Instant, anchor: Instant | None = None) -> Span | None:
         """See `Timetable`. Costs some microseconds for each month of the stretch."""
+        if (after, until) not in self._spans:
+            if len(self._spans) >= _ANSWERS:
+                self._spans.clear()
+            self._spans[after, until] = self._span(after, until)
+        return self._spans[after, until]
+
+    def _span(self, after: Instant, until: Instant) -> Span | None:
         first = self.next_after(after)
         if first is None or first > until:
             return None

@@ -253,6 +253,7 @@ class Execution:
         All that it has printed itself is in the pipes by now. If the process stops here, before the verdict: as any
         supervisor that is gone without one.
         """
+        ended_us = utc_us()
         self._take_output(_DRAIN)
         self._take_errors(_DRAIN)
         exit_code, signal_ = (code, None) if code >= 0 else (None, -code)
@@ -261,7 +262,7 @@ class Execution:
         return verdict_part(
             outcome.trigger,
             outcome.reason,
-            utc_us(),
+            ended_us,
             started_at_us=self._started_us,
             exit_code=exit_code,
             signal=signal_,

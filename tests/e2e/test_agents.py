@@ -83,6 +83,9 @@ TABLE: dict[str, dict[str, Row]] = {
         "accepted": error("other"),
         "local": OK,
         "gateway_down": error("network"),
+        "on_stderr": OK,
+        "envelope": error("network"),
+        "unfinished": error("other"),
     },
     "command": {
         **COMMON,

@@ -2,8 +2,9 @@
 
 Follows docs.openclaw.ai/cli/agent (2026.6) for the call, and for the object {runId, status, summary, result: {payloads,
 meta}}: openclaw/openclaw #26343 (HTTP errors, 2026.2), #69889 (empty content and an error message, 2026.3), #67172 (a
-denial told in prose, 2026.4), #112670 (a tool that failed and was recovered from, 2026.7). Pretty-printed, after lines
-of its log; older builds exit with 0 whatever happened.
+denial told in prose, 2026.4), #112670 (a tool that failed and was recovered from, 2026.7), #110946 (ok, and not done,
+2026.7), #133004 (the envelope of a failure), multica-ai/multica#715 (the object on standard error). Pretty-printed,
+after lines of its log; older builds exit with 0 whatever happened.
 """
 
 from __future__ import annotations
@@ -87,6 +88,16 @@ def local() -> int:
     return 0
 
 
+def on_stderr() -> int:
+    err(json.dumps(whole("ok", [text(f"Done: {CALL.message}")], stopReason="stop")["result"], indent=2))
+    return 0
+
+
+def envelope() -> int:
+    show({"ok": False, "error": {"code": "UNAVAILABLE", "message": "connect ECONNREFUSED"}, "runId": "gateway-run-1"})
+    return 1
+
+
 def gateway_down() -> int:
     err("Gateway agent failed: connect ECONNREFUSED 127.0.0.1:18789")
     return 1
@@ -122,5 +133,8 @@ play(
         "late_result": late_result,
         "local": local,
         "gateway_down": gateway_down,
+        "on_stderr": on_stderr,
+        "envelope": envelope,
+        "unfinished": says("ok", text("Let me look."), stopReason="toolUse"),
     }
 )

@@ -47,7 +47,7 @@ def verdict_frees_slot(patch: pytest.MonkeyPatch) -> None:
     def fold(state, record, body):
         run = evolve_module._the_run(state, record)
         slot = None if state.slot == run.number else state.slot
-        return evolve_module._with(state, ended(state, run, body), slot)
+        return evolve_module._with(state, ended(state, run, body), slot, state.past)
 
     patch.setitem(evolve_module._FOLDS, Ended, fold)
 
@@ -56,10 +56,10 @@ def _without_the_table(patch: pytest.MonkeyPatch, commands: type) -> None:
     """Neither who decides nor who folds asks the machine; `commands` are given whatever the run's state is."""
     wanted = wanted_module.still_wanted
 
-    def still_wanted(state, command):
+    def still_wanted(state, command, now):
         if isinstance(command, commands):
             return state.run(command.number) is not None
-        return wanted(state, command)
+        return wanted(state, command, now)
 
     patch.setattr(decide_module, "fire", lambda state, trigger, reason=None: _TARGET.get(trigger))
     patch.setattr(evolve_module, "_move", lambda state, run, trigger, reason: _TARGET[trigger])

@@ -34,7 +34,9 @@ class Compared:
 
 
 def code_graph(limits: Bounds, **keys: object) -> KernelGraph:
-    """Every state that the shipped code can come to within these bounds."""
+    """Every state that the shipped code can come to within these bounds. Retries are the specification's alone."""
+    if limits.Retries:
+        raise ValueError("the kernel has no retries")
 
     def succ(state: Kernel):
         for action, who, after in steps(state, limits):

@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import kernel_journal as journal
-from kernel_state import CLIENTS, IDLE, SCHEDS, Bounds, Kernel, Mid, Rec, put
+from kernel_state import CLIENTS, IDLE, SCHEDS, Bounds, Kernel, Mid, Rec, dies, put
 
 import fsm.journal.sealing as sealing_module
 import fsm.planning.reconciliation as reconciliation_module
 from fsm.errors import Fenced
 from fsm.model.commands import Command, FailStart, Go, QueueTimeout, Request, Start, Stop, StopFirst, Ticks
-from fsm.model.entries import Draft, Queued
 from fsm.model.run import Run
-from fsm.model.states import Cause, Evidence, Reason, State
-from fsm.planning.deadlines import start_by
+from fsm.model.states import Evidence, Reason, State
 from fsm.planning.reconciliation import gone
 
 Step = tuple[str, str, Kernel]
@@ -89,14 +87,6 @@ def _requests(state: Kernel, bounds: Bounds) -> Iterator[Step]:
 
 def _queue(state: Kernel, c: str, bounds: Bounds) -> Iterator[Step]:
     folded = journal.seen(state, c)
-    last = folded.state.last_number
-    if bounds.Retries and 0 < last < bounds.MaxRuns:
-        run = folded.runs[last - 1]
-        if run.state.terminal and run.state is not State.SUCCEEDED:  # the policy, a free input
-            body = Queued(Cause.RETRY, 1, start_by(journal.JOB, journal.NOW), attempt=2, retry_of=last)
-            draft = Draft(journal.JOB.name, journal.T0, journal.ACTOR, last + 1, body)
-            if journal.may_follow(folded, draft):
-                yield from _writes(state, "Retry", c, (journal.record(draft, folded),))
     if state.due:
         records = journal.answer(folded, (Ticks(),), journal.at_tick(state.due))
         if not any(record.k == "queue" and record.r > bounds.MaxRuns for record in records):
@@ -252,11 +242,3 @@ def _stop_put(state: Kernel, c: str, command: Stop, i: int) -> Iterator[Step]:
         stop = put(stop, i - 1, str(command.reason) if state.ver[i - 1] == "none" else "late")
     bud = state.bud._replace(cancel=state.bud.cancel - 1) if c == "C" else state.bud
     yield "StopPut", c, state._replace(stop=stop, bud=bud, **_mid(state, c, Mid("told", i)))
-
-
-def dies(state: Kernel, i: int) -> Iterator[Kernel]:
-    """A supervisor is killed: its command dies with it, what that left may live on."""
-    at = i - 1
-    after = state._replace(st=put(state.st, at, "killed"), mute=put(state.mute, at, False), go=put(state.go, at, False))
-    for tree in ("left", "gone") if state.tree_lives(i) else (state.tree[at],):
-        yield after._replace(tree=put(state.tree, at, tree))

@@ -19,7 +19,7 @@ import fsm.engine.evolve as evolve_module
 import fsm.engine.wanted as wanted_module
 import fsm.planning.reconciliation as reconciliation_module
 from fsm.engine.decide import TIMEOUT_TEXT
-from fsm.errors import IllegalEntry, IllegalTransition
+from fsm.errors import IllegalTransition
 from fsm.instants import HOUR, SECOND, Instant, Moment
 from fsm.model.commands import Command, Decision, Put
 from fsm.model.entries import Body, Draft, Ended, Queued, Refused, Released, Started
@@ -159,8 +159,6 @@ def _body(rec: Rec, before: Folded) -> tuple[Instant, Body]:
         cause = Cause(rec.y)
         now = at_tick(rec.a) if rec.a else NOW
         when = tick(rec.a) if rec.a else None
-        if cause is Cause.RETRY:
-            return now.utc, Queued(cause, 1, start_by(JOB, now), when, attempt=2, retry_of=rec.r - 1)
         return now.utc, Queued(cause, 1, start_by(JOB, now), when)
     if rec.k == "start":
         return T0, Started(arming(rec.n, rec.a), run_by(JOB, NOW), reap_by(JOB, NOW))
@@ -180,7 +178,7 @@ def _body(rec: Rec, before: Folded) -> tuple[Instant, Body]:
 
 def ask(folded: Folded, command: Command, now: Moment = NOW) -> Decision | None:
     """The shipped answer to a command; None where the machine refuses it, or where it has been overtaken."""
-    if not wanted_module.still_wanted(folded.state, command):
+    if not wanted_module.still_wanted(folded.state, command, now.utc):
         return None
     try:
         return decide_module.decide(folded.state, command, now, ACTOR)
@@ -205,12 +203,3 @@ def follow(folded: Folded, draft: Draft) -> Folded:
     run = evolve_module.run_after(folded.state, draft, after)
     runs = folded.runs if run is None else (*(old for old in folded.runs if old.number != run.number), run)
     return Folded(after, tuple(sorted(runs, key=lambda run: run.number)))
-
-
-def may_follow(folded: Folded, draft: Draft) -> bool:
-    """Whether the journal would take a draft that no command of today makes: a policy's."""
-    try:
-        evolve_module.evolve(folded.state, draft)
-    except IllegalEntry:
-        return False
-    return True

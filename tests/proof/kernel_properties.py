@@ -1,5 +1,4 @@
-"""The properties of specs/RunProperties.tla over states of the kernel, by the same names: functions of a state, and
-what is bound to happen."""
+"""The safety properties of specs/RunProperties.tla over states of the kernel, by the same names."""
 
 from __future__ import annotations
 
@@ -10,7 +9,6 @@ from kernel_state import SCHEDS, Kernel, Rec
 
 from fsm.lifecycle.table import triples
 from fsm.model.states import TERMINAL
-from fsm.testing.explorer import Fairness, strong, weak
 
 _NO_VERDICT = frozenset({"queue", "start", "released", "refused"})
 _TARGET = {
@@ -23,7 +21,7 @@ _TARGET = {
     "reap": "reaped",
 }
 _TABLE = frozenset((str(state or "none"), str(trigger), str(reason or "")) for state, trigger, reason in triples())
-_ENDED = frozenset(str(state) for state in TERMINAL)
+ENDED = frozenset(str(state) for state in TERMINAL)
 Law = Callable[[Kernel], bool]
 LAWS: dict[str, Law] = {}
 
@@ -68,7 +66,7 @@ def one_tree(state: Kernel) -> bool:
 def terminal_is_final(state: Kernel) -> bool:
     for run in _runs(state):
         verdicts = [rec for rec in state.log if rec.r == run and rec.k not in _NO_VERDICT]
-        if len(verdicts) > 1 or (verdicts and state_of(state.log, run) not in _ENDED):
+        if len(verdicts) > 1 or (verdicts and state_of(state.log, run) not in ENDED):
             return False
     return True
 
@@ -104,7 +102,7 @@ def gone_before_released(state: Kernel) -> bool:
         true = {"report": state.emp[i - 1], "reboot": state.born[i - 1] < state.boot}.get(rec.y, True)
         if any(state.srun[j - 1] == rec.r and state.tree_lives(j) for j in state.sups) or not true:
             return False
-        if i != armed(state, rec.r) or state.alive(i) or state_of(state.log[:at], rec.r) not in _ENDED:
+        if i != armed(state, rec.r) or state.alive(i) or state_of(state.log[:at], rec.r) not in ENDED:
             return False
     return True
 
@@ -191,62 +189,3 @@ def tick_answered_once(state: Kernel) -> bool:
 def epochs_fence(state: Kernel) -> bool:
     epochs = [rec.e for rec in state.log if rec.e]
     return epochs == sorted(epochs)
-
-
-# ---- liveness
-
-
-_LOOKS = frozenset({"LookLock", "LookReport", "Settle", "Search", "Release", "Forget", "Word", "Reap", "Leave"})
-_BRINGS = frozenset({"Arm", "Start", "Go", "ArmFailed", "TakeBack"})
-_SUPERVISOR = frozenset(
-    {"TakeSlot", "GiveUp", "Execute", "Disarm", "SeesExit", "SeesStop", "Deadline", "EndsTree", "Emptied", "Exit"}
-)
-
-
-def _steps(actions: frozenset[str], who: str | None) -> Callable[[tuple[str, str]], bool]:
-    return lambda label: label[0] in actions and who in (None, label[1])
-
-
-def fairness(sups: int) -> list[Fairness[tuple[str, str]]]:
-    """Fair of the specification, condition by condition."""
-    fair = [weak(_steps(frozenset({"Begin"}), None))]
-    for c in SCHEDS:
-        alone = (
-            frozenset({"Read", "Fenced"}),
-            frozenset({"QueueTimeout"}),
-            frozenset({"Tick"}),
-            frozenset({"KillMute"}),
-        )
-        fair += [weak(_steps(actions, c)) for actions in (*alone, _LOOKS, _BRINGS)]
-        fair.append(strong(_steps(frozenset({"StopPut"}), c)))
-    return fair + [weak(_steps(_SUPERVISOR, str(i))) for i in range(1, sups + 1)]
-
-
-def promises(runs: int, ticks: int) -> dict[str, list[tuple[Law, Law]]]:
-    """Each liveness property as pairs: what leads to what."""
-    return {
-        "EveryRunEnds": [
-            (
-                lambda s, r=r: state_of(s.log, r) in {"queued", "running"},
-                lambda s, r=r: state_of(s.log, r) in _ENDED,
-            )
-            for r in range(1, runs + 1)
-        ],
-        "EverySlotIsFreed": [
-            (
-                lambda s, r=r: any(rec.k == "start" and rec.r == r for rec in s.log),
-                lambda s, r=r: any(rec.k == "released" and rec.r == r for rec in s.log),
-            )
-            for r in range(1, runs + 1)
-        ],
-        "EveryTickIsAnswered": [
-            (
-                lambda s, t=t: s.due >= t,
-                lambda s, t=t: (
-                    any(rec.k in {"queue", "refused"} and rec.a <= t <= rec.b for rec in s.log)
-                    or sum(rec.k == "queue" for rec in s.log) == runs
-                ),
-            )
-            for t in range(1, ticks + 1)
-        ],
-    }

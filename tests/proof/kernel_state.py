@@ -6,6 +6,7 @@ records; `kernel_journal` turns them into drafts and back without loss, so that 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 CLIENTS = ("A", "B", "C")
@@ -146,6 +147,14 @@ def first(bounds: Bounds) -> Kernel:
         boot=1,
         bud=Budget(bounds.MaxCrash, bounds.MaxFreeze, bounds.MaxKill, bounds.MaxMute, bounds.MaxCancel, bounds.MaxBoot),
     )
+
+
+def dies(state: Kernel, i: int) -> Iterator[Kernel]:
+    """A supervisor is killed: its command dies with it, what that left may live on."""
+    at = i - 1
+    after = state._replace(st=put(state.st, at, "killed"), mute=put(state.mute, at, False), go=put(state.go, at, False))
+    for tree in ("left", "gone") if state.tree_lives(i) else (state.tree[at],):
+        yield after._replace(tree=put(state.tree, at, tree))
 
 
 _BY_NAME = {"view": CLIENTS, "m": CLIENTS, "sched": SCHEDS, "ep": SCHEDS}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kernel_clients import Step, client_steps, dies
-from kernel_state import IDLE, SCHEDS, Bounds, Kernel, put
+from kernel_clients import Step, client_steps
+from kernel_state import IDLE, SCHEDS, Bounds, Kernel, dies, put
 
 STOPPED = frozenset({"cancelled", "overdue"})
 

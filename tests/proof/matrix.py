@@ -21,7 +21,8 @@ from attrs import frozen
 from graphs import code_graph
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from kernel_properties import LAWS, fairness, promises
+from kernel_liveness import fairness, promises
+from kernel_properties import LAWS
 from kernel_state import Bounds
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "stateful"))
@@ -144,6 +145,9 @@ ROWS = (
         Bounds(MaxTicks=2), ("TickAnsweredOnce",), code_bugs.tick_passed_over, ("TickAnsweredOnce",), Bounds(MaxTicks=2),
     ),
 )  # fmt: skip
+
+SLOW = frozenset({"adopt_ignored", "mute_never_killed"})
+"""Bugs that take TLC minutes, for it takes liveness with faults to notice them: among the big bounds."""
 
 
 def in_spec(row: Row) -> tlc.Verdict:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import doctest
+
 import pytest
 
+from fsm.testing import explorer
 from fsm.testing.explorer import components, explore, strong, weak
 
 
@@ -57,3 +60,7 @@ def test_components_of_a_long_chain_need_no_recursion() -> None:
     length = 20_000
     found = list(components(set(range(length)), lambda n: [n + 1] if n + 1 < length else [0]))
     assert [len(one) for one in found] == [length]
+
+
+def test_its_examples_are_true() -> None:
+    assert doctest.testmod(explorer).failed == 0

@@ -14,7 +14,7 @@ from fsm.agents.classes import by_text, declined
 from fsm.agents.cleaning import MAX_ANSWER_BYTES, MAX_ERROR_BYTES, clean, count, micro_usd
 from fsm.agents.commandline import command_line, environment
 from fsm.agents.interpret import evidence, interpret
-from fsm.agents.output import HEAD_BYTES, TAIL_BYTES, Output, Printed
+from fsm.agents.output import ERRORS_BYTES, HEAD_BYTES, TAIL_BYTES, Output, Printed
 from fsm.codec.jobsfile import read_jobs
 from fsm.codec.stored_jobs import evidence_from_text, evidence_to_text, job_from_text, job_to_text
 from fsm.errors import BadValue
@@ -120,7 +120,7 @@ def test_a_dump_of_any_size_is_kept_within_bounds(kind: str) -> None:
         printed.err(block)
     output = printed.output()
     assert (len(output.head), len(output.tail), output.total) == (HEAD_BYTES, TAIL_BYTES, 100 * len(block))
-    assert len(output.errors) == 16 * 1024
+    assert len(output.errors) == ERRORS_BYTES
     assert interpret(kind, output, 0, None).reason is Reason.NO_RESULT
 
 

@@ -1,4 +1,4 @@
-"""specs/journal.schema.json: genuine entries keep it, none that was spoilt does, and it is made from the code."""
+"""specs/journal.schema.json: every entry of genuine journals keeps it, no spoilt one does, and it is the code's."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from jsonschema import Draft202012Validator
 
 from fsm.codec.entries import entry_to_dict
 from fsm.codec.schema import text
+from fsm.instants import HOUR, Deadline
 from fsm.journal.memory import MemoryJournal
-from fsm.model.entries import KIND_OF, NumbersTaken, SchedulerAlive, SchedulerDown, SchedulerSettings
+from fsm.model.entries import KIND_OF, NumbersTaken, SchedulerAlive, SchedulerDown, SchedulerDraining, SchedulerSettings
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.model.states import State
 from fsm.testing import Simulation, fail, hang, succeed
@@ -35,6 +36,7 @@ def every_kind() -> list[Json]:
     scribe.write(SCHEDULER_STREAM, SchedulerSettings(4), epoch=2)
     scribe.write(SCHEDULER_STREAM, SchedulerAlive(2), epoch=2)
     scribe.write(SCHEDULER_STREAM, SchedulerDown(2, "SIGTERM"), epoch=2)
+    scribe.write(SCHEDULER_STREAM, SchedulerDraining(2, Deadline.after(scribe.now(), HOUR)), epoch=2)
     scribe.write("c", NumbersTaken(40))
     scribe.define("d", schedule="@daily", keep={"runs": 7}, env={"A": "b"})
     scribe.bring("d", State.RUNNING)

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -223,7 +224,13 @@ def target(**more: object) -> Target:
 
 
 def child(environ: dict[str, str], **more: object) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(["/bin/sleep", "60"], env=environ, **more)  # type: ignore[call-overload, no-any-return]
+    process = subprocess.Popen(["/bin/sleep", "60"], env=environ, **more)  # type: ignore[call-overload]
+    # A process's environment can be read a moment after its pipes were closed by exec: until it sleeps it has none.
+    until_s = time.monotonic() + 60
+    while (stat := stat_of(process.pid)) is None or (stat.name, stat.state) != ("sleep", "S"):
+        assert time.monotonic() < until_s, stat
+        time.sleep(0.001)
+    return process  # type: ignore[no-any-return]
 
 
 def test_the_cookie_is_taken_whole() -> None:
