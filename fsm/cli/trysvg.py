@@ -52,7 +52,7 @@ def svg(title: str, rows: Sequence[Row]) -> str:
 
 
 def _cell(x: int, y: int, when: str, hour: HourSum, most: int) -> str:
-    shade = 0 if not hour.peak else 1 + (hour.peak - 1) * (len(_SHADES) - 2) // max(most - 1, 1)
+    shade = 0 if not hour.peak else 1 + (hour.peak - 1) * (len(_SHADES) - 2) // max(most - 1, len(_SHADES) - 2)
     frame = _REFUSED if hour.refused else _WAITED if hour.waited else "none"
     told = f"{when}: {hour.peak} at once, {hour.starts} started"
     told += ", ticks refused" if hour.refused else ""

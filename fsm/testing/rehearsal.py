@@ -1,9 +1,9 @@
 """What a set of jobs would do in a stretch of time: the real scheduler on a simulated clock, with assumed lengths.
 
 Nothing is executed. Every run succeeds once its assumed length has passed, or is ended by its timeout. Two ways lead
-to the same answer (`tests/unit/test_rehearsal.py` holds the one to the other): `simulate` lets the shipped scheduler go
-through it, two or three milliseconds a run; `fsm.testing.reckoning` knows the rules for plain jobs, and is a hundred times as
-fast.
+to the same answer, and `tests/unit/test_rehearsal.py` holds the one to the other: `simulate` lets the shipped scheduler
+go through it, two or three milliseconds a run; `fsm.testing.reckoning` knows the rules for plain jobs, and is a hundred
+times as fast.
 """
 
 from __future__ import annotations

@@ -193,6 +193,35 @@ def test_a_year_has_a_row_for_each_week(world: World, folder: Path) -> None:
     assert any("comes twice on 2027-10-31" in line for line in told)
 
 
+def test_an_hour_is_one_of_the_zone_that_is_shown(world: World, folder: Path) -> None:
+    _file(folder, "one.toml", '[jobs.a]\nschedule = "50 18 * * *"\nshell = "true"\n')
+    _file(folder, "d", 'a = "20m"')  # from 00:20 to 00:40 in Kolkata, half an hour beside full hours of UTC
+    told = world.json(
+        "try",
+        "one.toml",
+        "--from",
+        "2027-03-01T18:30:00Z",
+        "--days",
+        "1",
+        "--timezone",
+        "Asia/Kolkata",
+        "--durations",
+        "d",
+    )
+    (day,) = told["hours"]
+    assert day["peak"] == [1, *[0] * 23]
+
+
+def test_a_row_of_a_terminal_has_80_columns(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fsm.cli.output.Output.terminal", property(lambda _: True))
+    monkeypatch.setenv("COLUMNS", "80")
+    _file(folder, "jobs.toml", JOBS.replace("feeds", "feeds-of-all-the-sites-that-anybody-has-ever-named"))
+    told = world.ok("try", "jobs.toml", *WEEK).splitlines()
+    tables = [line for line in told if line.startswith(("JOB", "backup", "feeds", "REFUSED", "Fri 26", "Sun 28"))]
+    assert len(tables) >= 6
+    assert max(map(len, tables)) <= 80
+
+
 @pytest.mark.parametrize(
     ("files", "arguments", "sentence"),
     [
