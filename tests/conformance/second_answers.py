@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from second_fold import OPEN, Broken, Fold, Json, Run, restrained
 from second_jobs import limit, written
+from second_state import OPEN, Broken, Fold, Json, Run, restrained
 from second_ticks import Deferred, alike, answer_ticks, in_the_way, refusal
 from second_times import MINUTE, instant, length, shown
 

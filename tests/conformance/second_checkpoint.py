@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from second_fold import OPEN, Fold, Json, Past, Run
+from second_state import OPEN, Fold, Json, Past, Run
 from second_times import shown
 
 

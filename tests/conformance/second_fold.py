@@ -5,137 +5,10 @@ Written from the specification alone. A rule that is broken is raised as `Broken
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from hashlib import sha256
-from typing import Any
-
 from second_jobs import limit
-from second_times import HOUR, MINUTE, SECOND, instant, length
-
-Json = dict[str, Any]  # values of JSON, as they stand in entries
-
-TABLE: dict[tuple[str, str | None], tuple[str, frozenset[str | None]]] = {
-    ("queue", None): ("queued", frozenset({None})),
-    ("start", "queued"): ("running", frozenset({None})),
-    ("succeed", "running"): ("succeeded", frozenset({"completed"})),
-    ("fail", "queued"): ("failed", frozenset({"refused", "start_failed"})),
-    ("fail", "running"): (
-        "failed",
-        frozenset({"error", "exit_code", "no_result", "refused", "signal", "start_failed"}),
-    ),
-    ("time_out", "queued"): ("timed_out", frozenset({"queue_timeout"})),
-    ("time_out", "running"): ("timed_out", frozenset({"idle_timeout", "run_timeout"})),
-    ("lose", "running"): ("lost", frozenset({"node_expired", "rebooted", "unreadable_report", "vanished"})),
-    ("reap", "queued"): ("reaped", frozenset({"cancelled", "job_removed", "queue_overflow", "replaced"})),
-    ("reap", "running"): ("reaped", frozenset({"cancelled", "host_stop", "job_removed", "overdue", "replaced"})),
-}
-OPEN = ("queued", "running")
-SAYS_NOTHING = {"cancelled", "replaced", "job_removed", "queue_overflow", "host_stop", "queue_timeout"}
-QUICK, SPENDS, BUDGET = 10 * SECOND, 4 * MINUTE, HOUR
-
-
-class Broken(Exception):
-    """An entry cannot follow. `rule`: the word that journal.md has for it."""
-
-    def __init__(self, rule: str, why: str) -> None:
-        self.rule = rule
-        super().__init__(f"{rule}: {why}")
-
-
-@dataclass
-class Run:
-    """What later entries need of a run."""
-
-    number: int
-    cause: str
-    attempt: int
-    queued_at: int
-    start_by: Json
-    version: int
-    forced: bool
-    scheduled_for: int | None
-    retry_of: int | None
-    state: str = "queued"
-    started_at: int | None = None
-    ended_at: int | None = None
-    run_by: Json | None = None
-    reap_by: Json | None = None
-    arming: Json | None = None
-    holds: bool = False
-    end: Json = field(default_factory=dict)  # how it ended: reason, exit_code, signal, error, agent
-
-
-@dataclass
-class Retry:
-    """A retry that is to come."""
-
-    of: int
-    state: str
-    attempt: int
-    due: int
-    planned_at: int
-    scheduled_for: int | None
-
-
-@dataclass
-class Past:
-    """Failures in a row, and what is spent of the budget, as it stood at `failed_at`."""
-
-    failures: int
-    failed: int
-    state: str
-    failed_at: int
-    spent: int
-    retry: Retry | None
-
-
-@dataclass
-class Fold:
-    """One stream."""
-
-    job: str
-    definition: Json | None = None
-    definitions: dict[int, Json] = field(default_factory=dict)
-    version: int = 0
-    source: str = ""
-    anchor: int | None = None
-    paused: bool = False
-    last_number: int = 0
-    accounted_to: int | None = None
-    runs: dict[int, Run] = field(default_factory=dict)  # also those that are over: a vector is small
-    refusal: Json | None = None
-    refused_at: int | None = None
-    past: Past | None = None
-
-    @property
-    def holder(self) -> Run | None:
-        return next((run for run in self.runs.values() if run.holds), None)
-
-    @property
-    def open_runs(self) -> list[Run]:
-        return [run for run in self.runs.values() if run.state in OPEN]
-
-    @property
-    def running(self) -> Run | None:
-        return next((run for run in self.runs.values() if run.state == "running"), None)
-
-    @property
-    def queued(self) -> list[Run]:
-        return [run for run in self.runs.values() if run.state == "queued"]
-
-
-def restrained(fold: Fold, now: int) -> tuple[str, int] | None:
-    """Breaker or budget, whichever holds the job back, with the time when it is over (R-42, R-43, R-45)."""
-    past, job = fold.past, fold.definition
-    if past is None or job is None or now < past.failed_at:
-        return None
-    if (breaker := job.get("breaker")) is not None and past.failures >= breaker["failures"]:
-        over = past.failed_at + length(breaker["cooldown"])
-        if now < over:
-            return "breaker_open", over
-    if past.spent - (now - past.failed_at) > BUDGET - SPENDS:
-        return "over_budget", past.failed_at + past.spent - (BUDGET - SPENDS)
-    return None
+from second_past import remember
+from second_state import OPEN, TABLE, Broken, Fold, Json, Past, Run, restrained
+from second_times import instant
 
 
 def apply(fold: Fold, entry: Json) -> None:
@@ -228,7 +101,7 @@ def _transition(fold: Fold, number: int, body: Json, at: int) -> None:
     run.started_at = instant(body["started_at"]) if "started_at" in body else run.started_at
     run.end = {key: body[key] for key in ("reason", "exit_code", "signal", "error", "agent") if key in body}
     if run.cause != "imported":
-        _remember(fold, run, body, at)
+        remember(fold, run, body, at)
 
 
 def _queue(fold: Fold, number: int, body: Json, at: int) -> None:
@@ -306,52 +179,6 @@ def _start(fold: Fold, run: Run, body: Json, at: int) -> None:
         raise Broken("breaker" if word[0] == "breaker_open" else "budget", "the job is held back")
     run.state, run.holds, run.arming, run.started_at = "running", True, arming, at
     run.run_by, run.reap_by = body["run_by"], body["reap_by"]
-
-
-def _remember(fold: Fold, run: Run, body: Json, at: int) -> None:
-    """What the end of a run says of its job (R-40, R-42, R-43)."""
-    ended = min(instant(body["ended_at"]), at)  # waits count from the end, not from when it was written down
-    past = fold.past
-    if body["trigger"] == "succeed":
-        kept = None if past is None else past.retry
-        fold.past = None if kept is None else Past(0, run.number, body["to"], ended, 0, kept)
-        return
-    failed = body["reason"] not in SAYS_NOTHING
-    if failed:
-        quick = run.started_at is None or ended - run.started_at < QUICK
-        spent = 0 if past is None else max(past.spent - max(ended - past.failed_at, 0), 0)
-        spent = min(spent + SPENDS, BUDGET) if quick and not run.forced else spent
-        failures = (0 if past is None else past.failures) + 1
-        past = Past(failures, run.number, body["to"], ended, spent, None if past is None else past.retry)
-        fold.past = past
-    plan = fold.definition and _plan(fold.definition, run, body, ended)
-    if plan and (past is None or past.retry is None):
-        if past is None:
-            past = fold.past = Past(0, run.number, body["to"], ended, 0, None)
-        past.retry = plan
-
-
-def _plan(job: Json, run: Run, body: Json, at: int) -> Retry | None:
-    retry = job.get("retry")
-    if retry is None or run.attempt >= retry["attempts"] or not job["enabled"]:
-        return None
-    words = set(retry["on"])
-    named = body["reason"] in words or (body.get("agent", {}).get("error_class") in words)
-    by_state = body["to"] in words and body["reason"] not in ("refused", "host_stop")
-    if not named and not by_state:
-        return None
-    wait = length(retry["backoff"])
-    for _ in range(run.attempt - 1):
-        wait = int(wait * float(retry["factor"]))
-    wait = min(wait, length(retry["max_backoff"]))
-    if body["reason"] == "refused" and "agent" in job:
-        return None  # R-65: it would be asked in the same words
-    if body.get("agent", {}).get("error_class") in ("rate_limited", "overloaded"):
-        wait = max(wait, min(MINUTE << min(run.attempt - 1, 6), HOUR))
-    if room := length(retry["jitter"]):
-        digest = sha256(f"{job['name']}/{run.number}".encode()).digest()
-        wait += int.from_bytes(digest[:8], "big") % (room + 1)
-    return Retry(run.number, body["to"], run.attempt + 1, at + wait, at, run.scheduled_for)
 
 
 def _released(fold: Fold, number: int, body: Json) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 from difference import first_difference
 from second_answers import Clock, answer
 from second_checkpoint import checkpoint
-from second_fold import Broken, Fold, Json, apply
+from second_fold import apply
+from second_state import Broken, Fold, Json
 from second_times import instant, shown
 
 NO_HASH = "0" * 64

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from second_fold import OPEN, Fold, Json, Run, restrained
 from second_jobs import limit
+from second_state import OPEN, Fold, Json, Run, restrained
 from second_times import HOUR, MINUTE, due, length, shown
 
 Made = tuple[str, int | None, Json]
