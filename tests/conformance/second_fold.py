@@ -1,6 +1,6 @@
 """The fold of a stream, and whether an entry can follow it: lifecycle.md, "What a reader checks" of journal.md.
 
-Written from the specification alone. A rule that is broken is raised as `Broken`, with its word.
+Written from the specification (decision 101 tells how far it was alone). A broken rule is raised as `Broken`.
 """
 
 from __future__ import annotations

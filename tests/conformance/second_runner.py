@@ -104,6 +104,9 @@ def main(paths: list[str]) -> int:
         except Differs as error:
             wrong += 1
             print(f"{path}: {error}")
+        except (OSError, ValueError, LookupError) as error:
+            wrong += 1
+            print(f"{path} is no vector (specs/vectors/README.md says what one is): {error!r}")
     print(f"{len(paths)} vectors, {entries} entries predicted, {wrong} differ")
     return 1 if wrong else 0
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+import replayer
 import second_runner
 from replayer import FOLDER, Replay, differences, load, vectors
 
@@ -121,6 +122,15 @@ def test_both_runners_find_an_edit(path: Path, forged: bool) -> None:
     assert differences(changed), f"the engine's runner let pass {what}"
     with pytest.raises(second_runner.Differs):
         second_runner.replay(changed)
+
+
+@pytest.mark.parametrize("text", ["{}", "not JSON", '{"name": "j", "title": "t", "steps": [{"do": {}}]}'])
+def test_what_is_no_vector_is_told_by_both(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "odd.json"
+    path.write_text(text, encoding="utf-8")
+    for main in (second_runner.main, replayer.main):
+        assert main([str(path), str(tmp_path / "absent.json")]) == 1
+        assert capsys.readouterr().out.count("is no vector") == 2
 
 
 # ---- coverage
