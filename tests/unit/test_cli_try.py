@@ -258,6 +258,34 @@ def test_wrong_input_is_one_sentence(
     assert "mistake in cronfsm" not in err
 
 
+def test_policies_are_the_schedulers_own(world: World, folder: Path) -> None:
+    _file(
+        folder,
+        "p.toml",
+        """
+        [jobs.slow]
+        schedule = "*/5 * * * *"
+        shell = "true"
+        overlap = "replace"
+        [jobs.hopeless]
+        schedule = "0 * * * *"
+        shell = "true"
+        timeout = "5s"
+        retry = { attempts = 3, backoff = "30s", on = ["timed_out"] }
+        breaker = { failures = 5, cooldown = "2h" }
+        """,
+    )
+    _file(folder, "d", 'slow = "7m"\nhopeless = "1h"')
+    arguments = ("try", "p.toml", "--from", "2027-03-01T00:00:00Z", "--days", "1", "--durations", "d")
+    told = world.ok(*arguments)
+    assert "287 replaced by the next" in told
+    assert "its breaker is open since run 5" in told
+    slow, hopeless = world.json(*arguments)["jobs"]
+    assert (slow["runs"], slow["replaced"], slow["refused"]) == (288, 287, 0)
+    assert hopeless["timed_out"] == hopeless["runs"] > 0
+    assert hopeless["refused"] > 0
+
+
 def test_what_only_the_scheduler_can_tell_is_bounded(
     world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
