@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from second_fold import Broken, Fold, Json, Run
-from second_jobs import written
-from second_ticks import Deferred, answer_ticks, in_the_way, refusal
+from second_fold import OPEN, Broken, Fold, Json, Run, restrained
+from second_jobs import limit, written
+from second_ticks import Deferred, alike, answer_ticks, in_the_way, refusal
 from second_times import MINUTE, instant, length, shown
+
+TIMEOUT_TEXT = "cron: job execution timed out"
 
 Made = tuple[str, int | None, Json]
 
@@ -27,11 +29,11 @@ class Clock:
         """A deadline."""
         return {"utc": shown(self.utc + delay), "boot_us": self.boot_us + delay, "boot_id": self.boot_id}
 
-    def passed(self, deadline: Json) -> bool:
-        """R-8: the boot's clock counts while the boot lasts, the wall clock afterwards."""
+    def left(self, deadline: Json) -> int:
+        """R-8: the boot's clock counts while the boot lasts, the wall clock afterwards. In microseconds."""
         if deadline["boot_id"] == self.boot_id:
-            return self.boot_us >= int(deadline["boot_us"])
-        return self.utc >= instant(deadline["utc"])
+            return int(deadline["boot_us"]) - self.boot_us
+        return instant(deadline["utc"]) - self.utc
 
 
 @dataclass
@@ -99,9 +101,9 @@ def _put(fold: Fold, command: Json, clock: Clock) -> list[Made]:
     body = {"event": "put", "job": new, "version": fold.version + 1, "source": command["source"], "anchor": anchor}
     made.append(("job", None, body))
     waiting = [run for run in fold.queued if run.cause != "catch_up"]
-    room = new["queue_limit"] if new["overlap"] == "queue" else 1
+    room = limit(new, "queue_limit") if new["overlap"] == "queue" else 1
     late = [run for run in fold.queued if run.cause == "catch_up"]
-    over = sorted(waiting[room:] + late[new["catch_up_limit"] :], key=lambda run: run.number)
+    over = sorted(waiting[room:] + late[limit(new, "catch_up_limit") :], key=lambda run: -run.number)
     return made + [_ended(run, "reap", "queue_overflow", clock.utc) for run in over]
 
 
@@ -114,8 +116,8 @@ def _pause(fold: Fold, word: str, clock: Clock) -> list[Made]:
 
 def _remove(fold: Fold, clock: Clock) -> list[Made]:
     _defined(fold)
-    made: list[Made] = [*_settled(fold, clock), ("job", None, {"event": "removed"})]
-    return made + [_ended(run, "reap", "job_removed", clock.utc) for run in fold.queued]
+    reaped = [_ended(run, "reap", "job_removed", clock.utc) for run in fold.queued]
+    return [*_settled(fold, clock), *reaped, ("job", None, {"event": "removed"})]
 
 
 def _queued(fold: Fold, clock: Clock) -> Json:
@@ -131,8 +133,8 @@ def _ticks(fold: Fold, command: Json, clock: Clock, deferred: Deferred | None) -
         return Answer([], [])
     flush, draining = command.get("flush", False), command.get("draining", False)
     start = _queued(fold, clock)
-    made, left = answer_ticks(fold, clock.utc, deferred, flush=flush, draining=draining, start=start)
-    return Answer(made, [], None, left)
+    made, left, refused = answer_ticks(fold, clock.utc, deferred, flush=flush, draining=draining, start=start)
+    return Answer(made, [], refused, left)
 
 
 def _request(fold: Fold, command: Json, clock: Clock) -> Answer:
@@ -143,9 +145,7 @@ def _request(fold: Fold, command: Json, clock: Clock) -> Answer:
         way = ("draining", None, None)
     if way is not None:
         body = refusal(way, "manual", 1, clock.utc, clock.utc)
-        last = fold.refusal
-        same = last is not None and (last["reason"], last.get("blocked_by", {}).get("number")) == (way[0], way[2])
-        return Answer([] if same else [("refused", None, body)], [], body)
+        return Answer([] if alike(fold, way, clock.utc, "manual") else [("refused", None, body)], [], body)
     body = {**_queued(fold, clock), "cause": "manual", "attempt": command.get("attempt", 1)}
     if forced:
         body["forced"] = True
@@ -172,6 +172,8 @@ def _try_again(fold: Fold, clock: Clock) -> list[Made]:
 
 def _start(fold: Fold, command: Json, clock: Clock) -> Answer:
     run = _run(fold, command["number"])
+    if run.state != "queued" or fold.holder is not None or (not run.forced and restrained(fold, clock.utc)):
+        raise Broken("transition", "it is not queued, the slot is held, or the job is held back")
     job = fold.definitions[run.version]
     run_by = length(job["timeout"])
     arming = {"in_process": False, **command["arming"]}
@@ -190,22 +192,21 @@ def _ended(run: Run, trigger: str, reason: str, at: int, **more: object) -> Made
 
 def _end(fold: Fold, command: Json, clock: Clock) -> Answer:
     run = _run(fold, command["number"])
+    if run.state not in OPEN:
+        raise Broken("transition", f"{run.number} is over")  # R-3: what is learnt later changes nothing
     match command["command"]:
         case "fail_start":
+            if run.state != "queued":
+                raise Broken("transition", "it has been started")
             return Answer([_ended(run, "fail", "start_failed", clock.utc, error=command["error"])], [])
         case "queue_timeout":
-            if run.state != "queued" or not clock.passed(run.start_by):
-                return Answer([], [])
-            return Answer([_ended(run, "time_out", "queue_timeout", clock.utc)], [])
+            came = clock.utc + min(clock.left(run.start_by), 0)
+            return Answer([_ended(run, "time_out", "queue_timeout", came, error=TIMEOUT_TEXT)], [])
         case "judge":
             verdict = dict(command["verdict"])
-            if run.state not in ("queued", "running"):
-                return Answer([], [])  # R-3: what is learnt later changes nothing
             trigger, reason = verdict.pop("trigger"), verdict.pop("reason")
             at = instant(verdict.pop("ended_at"))
             return Answer([_ended(run, trigger, reason, at, **verdict)], [])
-    if run.state not in ("queued", "running"):
-        return Answer([], [])
     if run.state == "running" and not command.get("stopped", False):
         return Answer([], ["stop_first"])
     return Answer([_ended(run, "reap", command["reason"], clock.utc)], [])
@@ -213,7 +214,7 @@ def _end(fold: Fold, command: Json, clock: Clock) -> Answer:
 
 def _release(fold: Fold, command: Json) -> list[Made]:
     run = _run(fold, command["number"])
-    if not run.holds or run.nonce != command["nonce"]:
-        return []
+    if not run.holds or run.state in OPEN:
+        raise Broken("transition", "it does not hold the slot, or has no verdict yet")
     keys = ("nonce", "evidence", "emptied_at", "exit_code", "signal", "note")
     return [("released", run.number, {key: command[key] for key in keys if key in command})]

@@ -1,4 +1,4 @@
-"""The fold of a stream, and whether an entry can follow it: specs/lifecycle.md, and "What a reader checks" of journal.md.
+"""The fold of a stream, and whether an entry can follow it: lifecycle.md, "What a reader checks" of journal.md.
 
 Written from the specification alone. A rule that is broken is raised as `Broken`, with its word.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from second_jobs import limit
 from second_times import HOUR, MINUTE, SECOND, instant, length
 
 Json = dict[str, Any]  # values of JSON, as they stand in entries
@@ -58,8 +59,9 @@ class Run:
     ended_at: int | None = None
     run_by: Json | None = None
     reap_by: Json | None = None
-    nonce: str | None = None
+    arming: Json | None = None
     holds: bool = False
+    end: Json = field(default_factory=dict)  # how it ended: reason, exit_code, signal, error, agent
 
 
 @dataclass
@@ -138,6 +140,8 @@ def restrained(fold: Fold, now: int) -> tuple[str, int] | None:
 def apply(fold: Fold, entry: Json) -> None:
     """Fold one entry, whose envelope was checked. Raises `Broken`."""
     at, body = instant(entry["at"]), entry["body"]
+    if (entry["run"] is not None) is not (entry["kind"] in ("transition", "released")):
+        raise Broken("run", f"an entry of kind {entry['kind']} and run {entry['run']}")
     match entry["kind"]:
         case "job":
             _job(fold, body, at)
@@ -148,6 +152,8 @@ def apply(fold: Fold, entry: Json) -> None:
             _released(fold, _number(fold, entry["run"]), body)
         case "refused":
             _refused(fold, body, at)
+        case "checkpoint":
+            pass  # changes nothing; `second_runner` compares it with the fold
         case other:
             raise Broken("format", f"{other} is no kind that a vector has")
 
@@ -161,7 +167,11 @@ def _number(fold: Fold, run: str) -> int:
 
 def _job(fold: Fold, body: Json, at: int) -> None:
     event = body["event"]
+    if event != "numbers_taken":
+        fold.refusal = None
     if event == "put":
+        if body["job"]["name"] != fold.job:
+            raise Broken("stream", f"it defines {body['job']['name']}")
         if body["version"] != fold.version + 1:
             raise Broken("version", f"{body['version']} does not follow {fold.version}")
         _define(fold, body, at)
@@ -178,7 +188,7 @@ def _job(fold: Fold, body: Json, at: int) -> None:
             raise Broken("pause", f"{event} twice")
         fold.paused = event == "paused"
     elif event == "removed":
-        fold.definition, fold.paused, fold.past = None, False, None
+        fold.definition, fold.anchor, fold.paused, fold.past = None, None, False, None
     else:
         raise Broken("format", f"{event} is no event of a job")
 
@@ -203,7 +213,7 @@ def _transition(fold: Fold, number: int, body: Json, at: int) -> None:
     trigger, source = body["trigger"], body["from"]
     row = TABLE.get((trigger, source))
     if row is None or body["to"] != row[0] or body["reason"] not in row[1]:
-        raise Broken("lifecycle", f"{trigger} from {source} to {body['to']} ({body['reason']}) is no row of the table")
+        raise Broken("format", f"{trigger} from {source} to {body['to']} ({body['reason']}) is no row of the table")
     if trigger == "queue":
         _queue(fold, number, body, at)
         return
@@ -214,6 +224,8 @@ def _transition(fold: Fold, number: int, body: Json, at: int) -> None:
         _start(fold, run, body, at)
         return
     run.state, run.ended_at = body["to"], instant(body["ended_at"])
+    run.started_at = instant(body["started_at"]) if "started_at" in body else run.started_at
+    run.end = {key: body[key] for key in ("reason", "exit_code", "signal", "error", "agent") if key in body}
     if run.cause != "imported":
         _remember(fold, run, body, at)
 
@@ -234,7 +246,7 @@ def _queue(fold: Fold, number: int, body: Json, at: int) -> None:
     if cause in ("schedule", "catch_up"):
         if when is None or when <= (fold.accounted_to or 0):
             raise Broken("tick", "this scheduled time has its answer")
-        fold.accounted_to = when
+        fold.accounted_to, fold.refusal = when, None
     if cause != "imported":
         _room(fold, body, at, when)
         if fold.past is not None:
@@ -260,7 +272,7 @@ def _room(fold: Fold, body: Json, at: int, when: int | None) -> None:
         if plan.planned_at <= at < plan.due or fold.paused or fold.holder or fold.open_runs:
             raise Broken("retry", "it is not its time")
     if cause == "catch_up":
-        if sum(run.cause == "catch_up" for run in fold.queued) >= job["catch_up_limit"]:
+        if sum(run.cause == "catch_up" for run in fold.queued) >= limit(job, "catch_up_limit"):
             raise Broken("queue", "no more may catch up")
     elif fold.open_runs or fold.holder:
         _queue_room(fold, job)
@@ -270,7 +282,7 @@ def _queue_room(fold: Fold, job: Json) -> None:
     waiting = sum(run.cause != "catch_up" for run in fold.queued)
     if job["overlap"] == "skip":
         raise Broken("queue", "a job that skips has no queue")
-    if waiting >= (job["queue_limit"] if job["overlap"] == "queue" else 1):
+    if waiting >= (limit(job, "queue_limit") if job["overlap"] == "queue" else 1):
         raise Broken("queue", "no room in the queue")
 
 
@@ -282,7 +294,7 @@ def _start(fold: Fold, run: Run, body: Json, at: int) -> None:
         raise Broken("origin", "only an imported run is armed in the boot imported")
     if run.cause != "imported" and not run.forced and (word := restrained(fold, at)) is not None:
         raise Broken("breaker" if word[0] == "breaker_open" else "budget", "the job is held back")
-    run.state, run.holds, run.nonce, run.started_at = "running", True, arming["nonce"], at
+    run.state, run.holds, run.arming, run.started_at = "running", True, arming, at
     run.run_by, run.reap_by = body["run_by"], body["reap_by"]
 
 
@@ -295,8 +307,7 @@ def _remember(fold: Fold, run: Run, body: Json, at: int) -> None:
     ended = instant(body["ended_at"])
     past = fold.past
     if failed:
-        started = instant(body["started_at"]) if "started_at" in body else run.started_at
-        quick = started is None or ended - started <= QUICK
+        quick = run.started_at is None or ended - run.started_at <= QUICK
         spent = 0 if past is None else max(past.spent - max(at - past.failed_at, 0), 0)
         spent = min(spent + SPENDS, BUDGET) if quick and not run.forced else spent
         failures = (0 if past is None else past.failures) + 1
@@ -327,11 +338,13 @@ def _plan(job: Json, run: Run, body: Json, at: int) -> Retry | None:
 
 def _released(fold: Fold, number: int, body: Json) -> None:
     run = fold.runs.get(number)
-    if run is None or not run.holds:
+    if run is None or not (run.holds or run.state in OPEN):
+        raise Broken("open", f"{number} is over, or never was")
+    if not run.holds:
         raise Broken("slot", f"{number} does not hold the slot")
     if run.state in OPEN:
         raise Broken("verdict", f"{number} is open")
-    if body["nonce"] != run.nonce:
+    if run.arming is None or body["nonce"] != run.arming["nonce"]:
         raise Broken("arming", "another arming started it")
     run.holds = False
 

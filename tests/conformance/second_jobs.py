@@ -8,15 +8,24 @@ from second_times import shortest
 
 DEFAULTS: dict[str, Any] = {
     "timezone": "UTC", "timeout": "24h", "start_within": "1h", "grace": "10s", "output_limit": "10MB", "enabled": True,
-    "overlap": "skip", "queue_limit": 1, "catch_up": "once", "catch_up_within": "1h", "catch_up_limit": 10,
+    "overlap": "skip", "queue_limit": 1, "catch_up": "once", "catch_up_within": "1h", "catch_up_limit": 10, "env": {},
 }  # fmt: skip
 RETRY: dict[str, Any] = {
     "attempts": 3, "backoff": "30s", "factor": "2", "max_backoff": "1h", "jitter": "0s",
     "on": ["failed", "timed_out", "lost"],
 }  # fmt: skip
 BREAKER: dict[str, Any] = {"failures": 5, "cooldown": "15m"}
-LENGTHS = {"timeout", "start_within", "grace", "catch_up_within", "idle_timeout", "backoff", "max_backoff", "jitter", "cooldown"}  # fmt: skip
-OMITTED = {"leftovers": "end", "priority": 0}
+LENGTHS = {
+    "timeout", "start_within", "grace", "catch_up_within", "idle_timeout", "backoff", "max_backoff", "jitter",
+    "cooldown",
+}  # fmt: skip
+OMITTED = {"leftovers": "end", "priority": 0, "queue_limit": 1, "catch_up_limit": 10}
+
+
+def limit(job: dict[str, Any], key: str) -> int:
+    """`queue_limit` or `catch_up_limit` of a definition as it is written."""
+    value: int = job.get(key, OMITTED[key])
+    return value
 
 
 def written(job: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,9 @@ import json
 import sys
 from pathlib import Path
 
+from difference import first_difference
 from second_answers import Clock, answer
+from second_checkpoint import checkpoint
 from second_fold import Broken, Fold, Json, apply
 from second_times import instant, shown
 
@@ -41,13 +43,15 @@ class Stream:
             "job": self.fold.job, "seq": self.seq + 1, "at": shown(at), "actor": actor, "node": "vector", "epoch": None,
             "kind": kind, "run": run, "body": body, "prev_hash": self.last,
         }  # fmt: skip
+        if kind == "checkpoint" and body != checkpoint(self.fold, self.seq, self.last):
+            raise Broken("checkpoint", "it is not the fold of the entries that it seals")
         apply(self.fold, entry)
         self.seq, self.last = self.seq + 1, sealed(entry)
         return {"kind": kind, "run": run, "body": body, "hash": self.last}
 
 
 def replay(vector: Json) -> int:
-    """Replay one vector; returns how many entries were predicted. Raises `Differs` at the first step that is not as told."""
+    """How many entries were predicted. Raises `Differs` at the first step of the vector that is not as told."""
     stream, clock, deferred = Stream(vector["name"]), None, None
     for index, step in enumerate(vector["steps"], 1):
         clock = _tell(clock, step)
@@ -55,6 +59,8 @@ def replay(vector: Json) -> int:
         try:
             if "append" in step["do"]:
                 made = [(draft["kind"], draft["run"], draft["body"]) for draft in step["do"]["append"]]
+            elif step["do"]["command"] == "checkpoint":
+                made = [("checkpoint", None, checkpoint(stream.fold, stream.seq, stream.last))]
             else:
                 found = answer(stream.fold, step["do"], clock, deferred)
                 made = [(kind, run and f"{vector['name']}/{run}", body) for kind, run, body in found.made]
@@ -71,8 +77,9 @@ def replay(vector: Json) -> int:
         except Broken as error:
             told = {"entries": [], "illegal": error.rule}
         want = {key: step[key] for key in ("entries", "effects", "refusal", "deferred", "illegal") if key in step}
-        if told != want:
-            raise Differs(f"{vector['title']}, step {index} ({step['do']}):\n  told {want}\n  here {told}")
+        where = f"step {index} ({step['do'].get('command', 'append')} at {step['at'][11:19]})"
+        if (difference := first_difference(want, told, where)) is not None:
+            raise Differs(difference)
     return stream.seq
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from second_fold import Fold, Json, Run, restrained
-from second_times import HOUR, MINUTE, due, instant, length, shown
+from second_fold import OPEN, Fold, Json, Run, restrained
+from second_jobs import limit
+from second_times import HOUR, MINUTE, due, length, shown
 
 Made = tuple[str, int | None, Json]
 Way = tuple[str, Json | None, int | None]  # reason, blocked_by, the number in it
@@ -34,7 +35,7 @@ def _by_run(reason: str, run: Run, now: int) -> Way:
     elif run.state == "running":
         since, deadline = run.started_at or since, run.run_by["utc"] if run.run_by else None
     else:
-        since, deadline = run.ended_at or since, None
+        since, deadline = run.ended_at or since, run.reap_by["utc"] if run.reap_by else None
     blocker: Json = {"number": run.number, "state": run.state, "age_us": now - since}
     if deadline is not None:
         blocker["deadline"] = deadline
@@ -50,7 +51,7 @@ def in_the_way(fold: Fold, now: int, *, forced: bool, tick: bool) -> Way | None:
     """What stands in the way, by the order of R-36."""
     job, past, holder = fold.definition, fold.past, fold.holder
     assert job is not None
-    if fold.paused:
+    if tick and fold.paused:
         return "paused", None, None
     if job["overlap"] == "skip":
         if fold.running is not None:
@@ -66,8 +67,8 @@ def in_the_way(fold: Fold, now: int, *, forced: bool, tick: bool) -> Way | None:
     waiting = [run for run in fold.queued if run.cause != "catch_up"]
     if job["overlap"] == "replace" and waiting:
         return _by_run("already_queued", waiting[0], now)
-    if job["overlap"] == "queue" and len(waiting) >= job["queue_limit"]:
-        return _by_run("queue_full", holder or waiting[0], now)
+    if job["overlap"] == "queue" and len(waiting) >= limit(job, "queue_limit"):
+        return _by_run("queue_full", waiting[0], now)
     return None
 
 
@@ -78,9 +79,11 @@ def _pending(fold: Fold, now: int) -> list[int]:
     return due(job.get("schedule"), job["timezone"], fold.anchor, fold.accounted_to, now)
 
 
-def _alike(fold: Fold, way: Way, now: int) -> bool:
+def alike(fold: Fold, way: Way, now: int, cause: str) -> bool:
     """Whether the last refusal says the same, and was written less than an hour ago (R-29)."""
     last = fold.refusal
+    if cause != "manual" and last is not None and last["cause"] == "manual":
+        return False  # the answer to a request answers no tick
     if last is None or fold.refused_at is None or not 0 <= now - fold.refused_at < HOUR:
         return False
     return (last["reason"], last.get("blocked_by", {}).get("number")) == (way[0], way[2])
@@ -95,31 +98,38 @@ def answer_ticks(
     flush: bool = False,
     settle: bool = False,
     draining: bool = False,
-) -> tuple[list[Made], Deferred | None]:
-    """The entries that answer what is due up to `now`, and what stays deferred."""
+) -> tuple[list[Made], Deferred | None, Json | None]:
+    """The entries that answer what is due up to `now`, what stays deferred, and the refusal that was the answer."""
     times, made = _pending(fold, now), list[Made]()
     if fold.definition is None:
-        return made, None
+        return made, None, None
     way = in_the_way(fold, now, forced=False, tick=True)
     if deferred is not None:
         covered = [at for at in times if at <= deferred.until]
         changed = way is None or (way[0], way[2]) != (deferred.way[0], deferred.way[2])
         if covered and (flush or changed):
-            made.append(_refused(deferred.way, covered))
+            made.append(_refused(_again(fold, deferred.way, now), covered))
             times = [at for at in times if at > deferred.until]
-            if flush:
-                return made, None
     if flush or not times:
-        return made, None
+        return made, None, None
     if way is None and settle:
         way = ("missed", None, None)
     if way is None and draining:
         way = ("draining", None, None)
     if way is not None:
-        if not settle and not made and _alike(fold, way, now):
-            return made, Deferred(way, times[-1])
-        return [*made, _refused(way, times)], None
-    return made + _runs(fold, times, now, start), None
+        if not settle and not made and alike(fold, way, now, "schedule"):
+            return made, Deferred(way, times[-1]), _refused(way, times)[2]
+        return [*made, _refused(way, times)], None, _refused(way, times)[2]
+    return made + _runs(fold, times, now, start), None, None
+
+
+def _again(fold: Fold, way: Way, now: int) -> Way:
+    """The run in the way as it is by the time that a deferred refusal is written; as it was then, once it is over."""
+    run = fold.runs.get(way[2] or 0)
+    live = run is not None and (run.state in OPEN or run.holds)
+    if run is None or not live or way[0] not in ("already_running", "already_queued", "slot_held"):
+        return way
+    return _by_run(way[0], run, now)
 
 
 def _refused(way: Way, times: list[int]) -> Made:
@@ -129,15 +139,16 @@ def _refused(way: Way, times: list[int]) -> Made:
 def _runs(fold: Fold, times: list[int], now: int, start: Json) -> list[Made]:
     job = fold.definition
     assert job is not None
-    within, limit = length(job["catch_up_within"]), job["catch_up_limit"]
+    within, most = length(job["catch_up_within"]), limit(job, "catch_up_limit")
     chosen: list[tuple[int, str]] = []
     if now - times[-1] <= MINUTE:
         chosen = [(times[-1], "schedule")]
     elif job["catch_up"] != "skip" and now - times[-1] <= within:
         chosen = [(times[-1], "catch_up")]
     if job["catch_up"] == "all":
+        room = most - sum(cause == "catch_up" for _, cause in chosen)
         late = [at for at in times[:-1] if now - at <= within]
-        chosen = [(at, "catch_up") for at in late[-limit:]] + chosen
+        chosen = [(at, "catch_up") for at in late[max(len(late) - room, 0) :]] + chosen
     missed = [at for at in times if not chosen or at < chosen[0][0]]
     made: list[Made] = [_refused(("missed", None, None), missed)] if missed else []
     for offset, (at, cause) in enumerate(chosen, 1):
