@@ -16,7 +16,7 @@ from cli_kit import World
 from fsm.cli.commands import trying
 from fsm.cli.main import run
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden" / "try"
 
 JOBS = """
 [groups.backups]
@@ -81,7 +81,7 @@ def week(world: World, *more: str) -> str:
 
 def test_a_week_with_a_change_of_the_clock_an_overlap_and_a_full_group(world: World, folder: Path) -> None:
     told = week(world)
-    assert told == (GOLDEN / "try.txt").read_text(encoding="utf-8")
+    assert told == (GOLDEN / "week.txt").read_text(encoding="utf-8")
     assert max(map(len, told.splitlines())) <= 100
     assert all(len(line) <= 80 for line in told.splitlines() if line[:4] in ("Fri ", "Sun "))
     assert sorted(path.name for path in folder.iterdir()) == ["jobs.toml", "lengths.toml"]
