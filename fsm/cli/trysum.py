@@ -33,6 +33,12 @@ class JobSum:
     longest_us: int = 0
     timed_out: int = 0
     gave_up: int = 0  # they waited longer than start_within
+    replaced: int = 0
+
+    @property
+    def not_done(self) -> int:
+        """Runs that ended, and did not succeed."""
+        return self.timed_out + self.gave_up + self.replaced
 
 
 @define(slots=True)
@@ -100,6 +106,7 @@ def _count(one: JobSum, ran: Ran, until: Instant) -> None:
         one.longest_us = max(one.longest_us, waited)
     one.timed_out += ran.reason is Reason.RUN_TIMEOUT
     one.gave_up += ran.reason is Reason.QUEUE_TIMEOUT
+    one.replaced += ran.reason is Reason.REPLACED
 
 
 class _Clock:

@@ -29,10 +29,17 @@ _WHY = {
     RefusalReason.ALREADY_QUEUED: "run {} still waits for a place",
     RefusalReason.QUEUE_FULL: "the queue is full, run {} waits longest",
     RefusalReason.SLOT_HELD: "something of run {} is still alive",
-    RefusalReason.BREAKER_OPEN: "its breaker is open",
+    RefusalReason.BREAKER_OPEN: "its breaker is open since run {}",
+    RefusalReason.BACKING_OFF: "it waits to try run {} again",
+    RefusalReason.OVER_BUDGET: "it has failed too often within seconds, run {} the last",
     RefusalReason.MISSED: "nobody answered it in time",
 }
-_HOW = {Reason.COMPLETED: "done", Reason.RUN_TIMEOUT: "timed out", Reason.QUEUE_TIMEOUT: "gave up waiting"}
+_HOW = {
+    Reason.COMPLETED: "done",
+    Reason.RUN_TIMEOUT: "timed out",
+    Reason.QUEUE_TIMEOUT: "gave up waiting",
+    Reason.REPLACED: "replaced",
+}
 
 
 @frozen(slots=True)
@@ -57,11 +64,13 @@ def head(rehearsal: Rehearsal, total: Sum, zone: str) -> list[str]:
     refused = sum(one.refused for one in total.jobs)
     late = sum(one.timed_out for one in total.jobs)
     gave_up = sum(one.gave_up for one in total.jobs)
+    replaced = sum(one.replaced for one in total.jobs)
     lines = [
         f"{_many(len(plan.jobs), 'job')}, {_many(ticks, 'tick')} from {local(plan.start, zone)} "
         f"to {local(plan.until, zone)} ({zone})",
         f"{_many(len(rehearsal.runs), 'run')}, {refused:,} ticks refused"
         + (f", {late:,} timed out" if late else "")
+        + (f", {replaced:,} replaced by the next" if replaced else "")
         + (f", {gave_up:,} gave up waiting" if gave_up else ""),
     ]
     if total.peak_at is not None:
@@ -94,6 +103,7 @@ def job_table(rehearsal: Rehearsal, total: Sum) -> tuple[list[Column], list[list
         Column("TICKS", right=True),
         Column("RUNS", right=True),
         Column("REFUSED", right=True),
+        Column("NOT DONE", right=True),
         Column("LONGEST WAIT", right=True),
         Column("TAKES", 6),
     ]
@@ -109,6 +119,7 @@ def _job_row(rehearsal: Rehearsal, one: JobSum) -> list[Cell]:
         f"{one.ticks:,}",
         f"{one.runs:,}",
         f"{one.refused:,}" if one.refused else "-",
+        f"{one.not_done:,}" if one.not_done else "-",
         span(one.longest_us) if one.waited else "-",
         described(rehearsal.plan.of(job.name)),
     ]
@@ -136,7 +147,8 @@ def refusal_table(refused: Sequence[Turned], zone: str) -> tuple[list[Column], l
 
 def why(one: Turned) -> str:
     """The reason in words."""
-    return _WHY.get(one.reason, str(one.reason)).format(one.blocker)
+    told = _WHY.get(one.reason, str(one.reason))
+    return told if one.blocker is None else told.format(one.blocker)
 
 
 def run_table(runs: Sequence[Ran], zone: str) -> tuple[list[Column], list[list[Cell]]]:

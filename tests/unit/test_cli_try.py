@@ -16,7 +16,7 @@ from cli_kit import World
 from fsm.cli.commands import trying
 from fsm.cli.main import run
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden" / "try"
 
 JOBS = """
 [groups.backups]
@@ -81,7 +81,7 @@ def week(world: World, *more: str) -> str:
 
 def test_a_week_with_a_change_of_the_clock_an_overlap_and_a_full_group(world: World, folder: Path) -> None:
     told = week(world)
-    assert told == (GOLDEN / "try.txt").read_text(encoding="utf-8")
+    assert told == (GOLDEN / "week.txt").read_text(encoding="utf-8")
     assert max(map(len, told.splitlines())) <= 100
     assert all(len(line) <= 80 for line in told.splitlines() if line[:4] in ("Fri ", "Sun "))
     assert sorted(path.name for path in folder.iterdir()) == ["jobs.toml", "lengths.toml"]
@@ -256,6 +256,34 @@ def test_wrong_input_is_one_sentence(
     assert err.startswith("cronfsm: ")
     assert sentence in err
     assert "mistake in cronfsm" not in err
+
+
+def test_policies_are_the_schedulers_own(world: World, folder: Path) -> None:
+    _file(
+        folder,
+        "p.toml",
+        """
+        [jobs.slow]
+        schedule = "*/5 * * * *"
+        shell = "true"
+        overlap = "replace"
+        [jobs.hopeless]
+        schedule = "0 * * * *"
+        shell = "true"
+        timeout = "5s"
+        retry = { attempts = 3, backoff = "30s", on = ["timed_out"] }
+        breaker = { failures = 5, cooldown = "2h" }
+        """,
+    )
+    _file(folder, "d", 'slow = "7m"\nhopeless = "1h"')
+    arguments = ("try", "p.toml", "--from", "2027-03-01T00:00:00Z", "--days", "1", "--durations", "d")
+    told = world.ok(*arguments)
+    assert "287 replaced by the next" in told
+    assert "its breaker is open since run 5" in told
+    slow, hopeless = world.json(*arguments)["jobs"]
+    assert (slow["runs"], slow["replaced"], slow["refused"]) == (288, 287, 0)
+    assert hopeless["timed_out"] == hopeless["runs"] > 0
+    assert hopeless["refused"] > 0
 
 
 def test_what_only_the_scheduler_can_tell_is_bounded(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,8 @@ from fsm.testing.reckoning import NotReckoned, reckon
 from fsm.testing.rehearsal import Lengths, Plan, Rehearsal, simulate
 
 START = parse_instant("2027-03-27T23:00:00Z")  # midnight in Berlin; two hours later its clock is set forward
+
+BACK = parse_instant("2027-10-30T22:00:00Z")  # and three hours later it is set back
 
 
 def lengths(*texts: str) -> Lengths:
@@ -101,7 +104,8 @@ def plans(draw: st.DrawFn) -> Plan:
         jobs.append(job(name, draw(st.sampled_from(SCHEDULES)), **keys))
         given[name] = lengths(*draw(st.lists(st.sampled_from(LENGTHS), min_size=1, max_size=4)))
     bounds = Settings(draw(st.integers(1, 5)), (Group("g", draw(st.integers(1, 2))),))
-    return plan(jobs, given, 5, bounds)
+    start = draw(st.sampled_from([START, BACK]))
+    return evolve(plan(jobs, given, 5, bounds), start=start, until=Instant(start + 5 * 3_600_000_000))
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])

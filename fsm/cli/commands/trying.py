@@ -273,6 +273,7 @@ def _json(rehearsal: Rehearsal, total: Sum, where: str, *, each_run: bool) -> Js
                 "longest_wait_s": one.longest_us / SECOND,
                 "timed_out": one.timed_out,
                 "gave_up_waiting": one.gave_up,
+                "replaced": one.replaced,
                 "lengths_from": plan.of(one.job.name).source,
             }
             for one in total.jobs
