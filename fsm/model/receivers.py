@@ -59,7 +59,7 @@ def read_receiver(value: object) -> Receiver | None:
     if isinstance(value, str):
         return _address(value) if way(value) in (Way.WEBHOOK, Way.APPRISE, Way.VARIABLE) else _line(value)
     if not isinstance(value, Iterable) or isinstance(value, dict | bytes):
-        raise BadValue(f'{_EXAMPLES} can be told of an end; this is a {type(value).__name__}')
+        raise BadValue(f"{_EXAMPLES} can be told of an end; this is a {type(value).__name__}")
     words = tuple(value)
     if not all(isinstance(word, str) and "\0" not in word for word in words) or not words[0]:
         raise BadValue('a command is a list of at least one word, each a text (say ["notify-send", "backup"])')
@@ -97,7 +97,8 @@ def _address(text: str) -> str:
         raise BadValue(f"this {scheme}: address cannot be read") from None
     if not host:
         raise BadValue(f"this {scheme}: address names no host")
-    if way(text) is Way.APPRISE or password not in (None, "_") or _secret_part(text):
+    plain = way(text) is Way.APPRISE and not VARIABLE.search(text)  # they hold tokens, as a rule, anywhere
+    if plain or password not in (None, "_") or _secret_part(text):
         raise BadValue(
             f"this {scheme}: address holds what looks like a secret, and a definition is written into the journal for "
             "good; put it into env_file as NAME=TEXT and write ${NAME} here"
@@ -112,8 +113,7 @@ def _secret_part(text: str) -> bool:
         return True
     pieces = [*re.split(r"[/:@]", f"{parts.username or ''}/{parts.path}/{parts.fragment}"), *(v for _, v in named)]
     return any(
-        len(piece) >= _LONG and any(c.isdigit() for c in piece) and any(c.isalpha() for c in piece)
-        for piece in pieces
+        len(piece) >= _LONG and any(c.isdigit() for c in piece) and any(c.isalpha() for c in piece) for piece in pieces
     )
 
 
