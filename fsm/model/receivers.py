@@ -92,7 +92,8 @@ def _address(text: str) -> str:
     scheme = text.split(":", 1)[0]
     try:
         parts = urlsplit(VARIABLE.sub("_", text))
-        host, password, _ = parts.hostname, parts.password, parts.port
+        host, password = parts.hostname, parts.password
+        _ = parts.port if way(text) is Way.WEBHOOK else None  # Apprise has tokens in the place of a port
     except ValueError:
         raise BadValue(f"this {scheme}: address cannot be read") from None
     if not host:

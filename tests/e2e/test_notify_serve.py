@@ -31,7 +31,7 @@ class Receiver:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, format: str, *args: Any) -> None: ...
+            def log_message(self, *args: Any) -> None: ...
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
@@ -91,7 +91,7 @@ def test_a_failure_its_recovery_every_end_and_pings(cli: Cli, receiver: Receiver
             cli.run("run", "a", "--wait")
         flag.unlink()
         cli.ok("run", "a", "--wait")
-        until(lambda: len(receiver.got) >= 7 and (tmp_path / "recovery").exists())
+        until(lambda: len(receiver.got) >= 7 and cli.json("notify") == [])
     assert receiver.told("/failure") == ["a/1"], "a repeated failure is one message"
     assert json.loads((tmp_path / "recovery").read_text())["run_id"] == "a/3"
     ends = [json.loads(line) for line in (tmp_path / "ends").read_text().splitlines()]
