@@ -165,7 +165,7 @@ def test_runs_go_on_while_a_receiver_hangs(cli: Cli, receiver: Receiver) -> None
         cli.ok("run", "fine", "--wait")
         assert cli.run("run", "hung", "--wait").returncode == 1
         until(lambda: other.told("/end") == ["fine/1"])
-        assert receiver.told("/failure") == ["hung/1"]
+        assert set(receiver.told("/failure")) == {"hung/1"}
         assert [run["state"] for run in cli.json("runs")] == ["failed", "succeeded", "failed"]
         stop(process)  # it ends, whatever hangs
         let.set()

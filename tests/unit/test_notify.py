@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,12 +15,24 @@ from hypothesis import strategies as st
 
 from fsm.instants import DAY, HOUR, MINUTE, SECOND, Duration, Instant, format_duration
 from fsm.model.entries import Ended
+from fsm.model.job import Job
+from fsm.model.receivers import Receiver
 from fsm.model.states import Reason, Trigger
 from fsm.notify import ledger
 from fsm.notify.deliver import ping_address
 from fsm.notify.desk import AT_ONCE, Delivery, Desk
 from fsm.notify.lanes import LONGEST_WAIT, MOST_WAITING, Book, Channel, Lane, Message, text_of
 from fsm.notify.notifier import Deliverer
+
+WITHIN_S = 30.0
+"""What takes longer does not come any more."""
+
+
+def next_of(told: SimpleQueue[str]) -> str:
+    try:
+        return told.get(timeout=WITHIN_S)
+    except Empty:
+        pytest.fail("nobody was told")
 
 
 class Told:
@@ -312,6 +327,35 @@ def test_a_journal_that_cannot_be_read_ends_no_thread_and_raises_nothing(world: 
     deliverer.wake()
     deliverer.close()
     assert said == ["notifications wait: no such file"]
+
+
+@pytest.mark.requirement("R-77")
+def test_others_are_told_while_a_delivery_hangs(world: World) -> None:
+    """It hangs until the others have been told, and then some more come: each has its own turn."""
+    world.define("a", on_end="https://a.example/")
+    world.define("b", on_end="https://b.example/")
+    for job in ("a", "b", "b"):
+        once(world, job)
+    let, hanging, told = Event(), Event(), SimpleQueue[str]()
+
+    def send(job: Job, receiver: Receiver, message: Message) -> None:
+        if job.name == "a":
+            hanging.set()
+            assert let.wait(WITHIN_S)
+        else:
+            assert hanging.wait(WITHIN_S)
+        told.put(message.event["run_id"])
+
+    desk = Desk(world.journal, Book(), lambda book: None)
+    closed = Event()
+    journal = SimpleNamespace(close=closed.set)
+    deliverer = Deliverer(lambda: (desk, journal), lambda: world.clock.now().utc, print, send)  # type: ignore[arg-type, return-value]
+    assert [next_of(told), next_of(told)] == ["b/1", "b/2"]
+    let.set()
+    assert next_of(told) == "a/1"
+    deliverer.close()
+    assert closed.is_set()
+    assert desk.book.lanes == {}
 
 
 def test_check_and_notify_tell_of_what_cannot_be_delivered(
