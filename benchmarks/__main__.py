@@ -18,6 +18,7 @@ from benchmarks import (  # noqa: F401 (they register)
     rescue,
     starting,
     throughput,
+    trying,
     verifying,
 )
 from benchmarks.figures import Figure

@@ -34,6 +34,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "list": ("list", "All jobs: when they are due, what they do now, how they last ended."),
         "show": ("show", "Everything about one job or one run."),
         "next": ("next", "When a job is due next."),
+        "try": ("trying", "What a crontab or a jobs file would do in the days to come."),
         "pause": ("pause", "Refuse a job's ticks until it is resumed."),
         "resume": ("pause", "Let a paused job run again."),
     },

@@ -65,6 +65,13 @@ def past_sentence(state: JobState, now: Instant) -> str | None:
     retry = pending_retry(state, now)
     if retry is not None:
         pending, ready = retry
-        when = f"{stamp(ready)} ({relative(ready, now)})" if ready > now else "as soon as its slot is free"
+        when = f"{stamp(ready)} ({relative(ready, now)})" if ready > now else _overdue(state)
         parts.append(f"attempt {pending.attempt} of {run_id(state.job, pending.of)} is to come {when}")
     return "; ".join(parts) or None
+
+
+def _overdue(state: JobState) -> str:
+    """For a retry whose time has come: what it waits for, beside a scheduler."""
+    if state.paused:
+        return "once the job is resumed"
+    return "as soon as nothing else is open" if state.runs else "at once"

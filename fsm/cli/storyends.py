@@ -100,7 +100,10 @@ def next_text(story: Story) -> str:
 
 def mends(story: Story) -> list[Mend]:
     """What would help, the most urgent first."""
-    return [Mend(again(mend.command), mend.why) for mend in _mends(story)]
+    found: dict[str, Mend] = {}
+    for mend in _mends(story):
+        found.setdefault(mend.command, Mend(again(mend.command), mend.why))  # one command, though it helps twice
+    return list(found.values())
 
 
 def _mends(story: Story) -> Iterator[Mend]:

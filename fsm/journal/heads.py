@@ -43,7 +43,7 @@ def read_heads(lines: Iterable[bytes]) -> dict[str, Head]:
         try:
             head = _head(orjson.loads(line))
         except (orjson.JSONDecodeError, BadValue) as error:
-            raise BadValue(f"line {number} is no head ({error}); say cronfsm --json journal --heads") from None
+            raise BadValue(f"line {number} is no head ({error}); say cronfsm journal heads --json") from None
         if head.job in heads:
             raise BadValue(f"line {number} is a second head of {head.job}")
         heads[head.job] = head

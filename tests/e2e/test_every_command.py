@@ -34,6 +34,7 @@ CALLS: dict[str, tuple[list[str], frozenset[int]]] = {
     "list": (["list"], frozenset({0})),
     "show": (["show", JOB], frozenset({0})),
     "next": (["next", JOB], frozenset({0})),
+    "try": (["try", "{tmp}/crontab"], frozenset({0})),
     "pause": (["pause", JOB], frozenset({0})),
     "resume": (["resume", JOB], frozenset({0})),
     "run": (["run", JOB, "--here"], frozenset({0})),

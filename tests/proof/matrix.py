@@ -146,6 +146,9 @@ ROWS = (
     ),
 )  # fmt: skip
 
+SLOW = frozenset({"adopt_ignored", "mute_never_killed"})
+"""Bugs that take TLC minutes, for it takes liveness with faults to notice them: among the big bounds."""
+
 
 def in_spec(row: Row) -> tlc.Verdict:
     """What TLC says of the specification with this bug."""

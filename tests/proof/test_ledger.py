@@ -11,7 +11,7 @@ import tlc
 from kernel_liveness import promises
 from kernel_properties import LAWS
 from ledger import CLAIMS
-from matrix import ROWS, STEPS
+from matrix import ROWS, SLOW, STEPS
 from tlavalues import parse
 
 from fsm.lifecycle.table import by_input, triples
@@ -39,7 +39,7 @@ def test_the_ledger_names_properties_that_there_are() -> None:
 def test_the_ledger_was_written_with_these_bounds_and_bugs() -> None:
     written = PROOFS.read_text()
     assert [name for name in bounds.names() + bounds.names(live=True) if name not in written] == []
-    assert [row.bug for row in ROWS if f"| {row.bug} |" not in written] == []
+    assert [row.bug for row in ROWS if row.bug not in SLOW and f"| {row.bug} |" not in written] == []
 
 
 @pytest.mark.requirement("R-1")
@@ -51,9 +51,9 @@ def test_the_table_of_the_specification_is_that_of_the_code(checker, tmp_path) -
     printed: list[str] = []
     limits = {**bounds.of("MCQuiet")._asdict(), "Bug": "none"}
     tlc.run("MCTable", tlc.configuration(limits), folder=tmp_path, say=printed.append, listen="")
-    text = "".join(printed)
-    start = text.index("<<{")
-    value = parse(" ".join(text[start : text.index("}>>") + 3].split()))
+    found = re.search(r"<<\s*\{.*\}\s*>>", "".join(printed), re.DOTALL)
+    assert found is not None, printed
+    value = parse(" ".join(found[0].split()))
     assert isinstance(value, tuple)
     edges = by_input()
     assert value[0] == {

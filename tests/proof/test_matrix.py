@@ -1,15 +1,14 @@
 """Each known bug, in the specification and in the code, is noticed by the property that stands against it.
 
-Rows whose bug takes TLC minutes (liveness with faults) are left to ``make proof``; bugs of the code that
+Rows whose bug takes TLC minutes (liveness with faults) are left to ``make proof FULL=1``; bugs of the code that
 tests/stateful/test_mutants.py puts in are held there.
 """
 
 from __future__ import annotations
 
 import pytest
-from matrix import ROWS, Row, in_code, in_spec
+from matrix import ROWS, SLOW, Row, in_code, in_spec
 
-SLOW = frozenset({"adopt_ignored", "mute_never_killed"})
 SLOW_CODE = frozenset({"go_beats_stop"})  # a race that the Hypothesis machine meets late
 HERE = [row for row in ROWS if row.code.__module__ == "code_bugs" and row.bug not in SLOW_CODE]
 

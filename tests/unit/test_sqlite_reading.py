@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ import pytest
 from sqlite_kit import journal_in, raw
 
 from fsm.codec import entries as codec
-from fsm.errors import BadValue, JournalUnusable
+from fsm.codec.entries import GENESIS
+from fsm.errors import BadValue, IllegalEntry, JournalUnusable
 from fsm.journal import sqlite_reads, sqlite_store
+from fsm.journal.export import export_lines
 from fsm.journal.memory import MemoryJournal
 from fsm.journal.open import open_journal
 from fsm.journal.sqlite import SqliteJournal
@@ -350,3 +352,15 @@ def test_no_question_keeps_an_old_state_of_the_file_alive(tmp_path: Path) -> Non
         assert (busy, in_log) == (0, folded)
     reader.close()
     journal.close()
+
+
+def test_an_export_names_a_row_that_no_version_wrote() -> None:
+    """As a damaged page may hold one, without SQLite noticing."""
+
+    class Torn:
+        def rows(self, after_id: int = 0) -> Iterator[tuple[object, ...]]:
+            yield 1, "backup", 7, None, "cli", "here", None, "job", None, "{}", GENESIS, GENESIS
+
+    with pytest.raises(IllegalEntry, match="written out") as error:
+        list(export_lines(Torn()))  # type: ignore[arg-type]
+    assert (error.value.job, error.value.seq, error.value.requirement) == ("backup", 7, "format")

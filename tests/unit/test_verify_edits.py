@@ -305,10 +305,10 @@ def test_heads_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture
         code = run(["--data-dir", str(data), *arguments])
         return int(code), *capsys.readouterr()
 
-    code, out, _ = call("--json", "journal", "--heads")
+    code, out, _ = call("--json", "journal", "heads")
     (tmp_path / "heads").write_text(out)
     assert (code, orjson.loads(out)["length"]) == (0, 1)
-    assert "LAST HASH" in call("journal", "--heads")[1]
+    assert "LAST HASH" in call("journal", "heads")[1]
     exported = call("--json", "journal")[1]
     (tmp_path / "all").write_text(exported)
     assert call("verify", "--heads", str(tmp_path / "heads"))[0] == 0
@@ -318,4 +318,4 @@ def test_heads_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture
     assert (code, "missing at its end" in out) == (1, True)
     code, _, err = call("verify", "--heads", str(tmp_path / "all"))
     assert (code, "is no head" in err) == (2, True)
-    assert call("journal", "--heads", "--follow")[0] == 2
+    assert call("journal", "heads", "--follow")[0] == 2

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from fsm.cli.context import Session
+from fsm.cli.crontabfile import crontab_text
 from fsm.cli.exits import Exit
 from fsm.cli.group import Command
 from fsm.cli.tables import plain
@@ -107,8 +106,8 @@ def _crontab(
     from fsm.importing.crontab import read_crontab
     from fsm.importing.crontab_jobs import bring, make_jobs
 
-    text, name = _text(path)
-    system_form = system_form or user is not None or name == "/etc/crontab" or name.startswith("/etc/cron.d/")
+    text, name, of_system = crontab_text(path)
+    system_form = system_form or user is not None or of_system
     made = make_jobs(read_crontab(text, system=system_form), zone=zone, user=user)
     if as_file:
         _print(made.described(), made.report)
@@ -120,27 +119,6 @@ def _crontab(
     else:
         engine = session.engine(create=True)
     _answer(session, bring(made, engine, source=f"crontab:{name}", dry=dry), dry=dry)
-
-
-_MAX_CRONTAB = 4 << 20
-"""Bytes; a thousand lines are a hundred thousand."""
-
-
-def _text(path: str) -> tuple[str, str]:
-    """The text, and what it is called: its absolute path, or ``-``."""
-    if path == "-":
-        data, name = sys.stdin.buffer.read(_MAX_CRONTAB + 1), "-"
-    else:
-        name = os.path.abspath(path)
-        with open(path, "rb") as file:
-            data = file.read(_MAX_CRONTAB + 1)
-    if len(data) > _MAX_CRONTAB:
-        raise BadValue(f"{path}: it is larger than {_MAX_CRONTAB >> 20} MiB, which no crontab is")
-    try:
-        return data.decode(), name
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise BadValue(f"{path}: line {line} is not text in UTF-8") from None
 
 
 # ---- the answer

@@ -23,22 +23,26 @@ from fsm.model.entries import Entry
         "cronfsm journal --job backup",
         "cronfsm journal --follow --json --after 812",
         "cronfsm journal --json > journal.jsonl && cronfsm verify journal.jsonl",
+        "cronfsm journal heads",
     ],
 )
 @click.option("--job", metavar="JOB", help="Of this job only; @scheduler for the schedulers' own.")
 @click.option("--run", "run_text", metavar="RUN", help="About this run only.")
 @click.option("--follow", "-f", is_flag=True, help="Go on with what is appended from now on.")
 @click.option("--after", type=click.IntRange(0), default=0, metavar="ID", help="Entries after this one.")
-@click.option("--heads", is_flag=True, help="Only length and last hash of each stream, for verify --heads.")
+@click.argument("what", metavar="[heads]", required=False, type=click.Choice(["heads"]))
 @click.pass_obj
 def journal_command(
-    session: Session, job: str | None, run_text: str | None, follow: bool, after: int, heads: bool
+    session: Session, job: str | None, run_text: str | None, follow: bool, after: int, what: str | None
 ) -> None:
-    """The entries of the journal, the oldest first. With --json as JSON Lines, the form that verify reads."""
+    """The entries of the journal, the oldest first. With --json as JSON Lines, the form that verify reads.
+
+    `journal heads`: only length and last hash of each stream, to be kept elsewhere for verify --heads.
+    """
     journal = session.journal
-    if heads:
+    if what == "heads":
         if run_text is not None or follow or after:
-            raise click.UsageError("--heads are those of whole streams: leave --run, --follow and --after out")
+            raise click.UsageError("heads are those of whole streams: leave --run, --follow and --after out")
         _heads(session, job)
         return
     number: int | None = None

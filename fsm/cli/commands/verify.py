@@ -37,7 +37,7 @@ _SQLITE = b"SQLite format 3\x00"
         "cronfsm verify",
         "cronfsm journal --json | cronfsm verify -",
         "cronfsm verify backup-of-a-journal.jsonl",
-        "cronfsm journal --json --heads > heads.jsonl && cronfsm verify --heads heads.jsonl",
+        "cronfsm journal heads --json > heads.jsonl && cronfsm verify --heads heads.jsonl",
     ],
 )
 @click.argument("file", metavar="[FILE|-]", required=False)
@@ -49,7 +49,7 @@ def verify_command(session: Session, file: str | None, heads: str | None) -> int
     FILE is an exported journal (JSON Lines, see cronfsm journal --json; - for stdin) or another journal.db. Without it,
     the data folder's own is checked, also while a scheduler is up. The exit code is 1 where anything is wrong.
 
-    What was cut off at the end nothing in a journal tells. Keep its heads elsewhere (cronfsm journal --json --heads),
+    What was cut off at the end nothing in a journal tells. Keep its heads elsewhere (cronfsm journal heads --json),
     and say --heads.
     """
     import gc
