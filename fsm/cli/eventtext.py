@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 from fsm.cli.output import colour_of
-from fsm.cli.runjson import Json, instant
 from fsm.cli.tables import Paint, plain, width
 from fsm.cli.times import local, span
+from fsm.codec.events import event_json
 from fsm.model.events import LifecycleEvent
 from fsm.model.states import State
 
-
-def event_json(event: LifecycleEvent) -> Json:
-    """An event as it is published; `errorKind` and `stopReason` have the spelling that gateways wait for."""
-    return {
-        "id": event.id,
-        "run_id": event.run_id,
-        "seq": event.seq,
-        "stream": "lifecycle",
-        "ts": instant(event.ts),
-        "session_key": event.session_key,
-        "data": {
-            "phase": event.phase,
-            "started_at": instant(event.started_at),
-            "ended_at": instant(event.ended_at),
-            "error": event.error,
-            "errorKind": event.error_kind,
-            "stopReason": event.stop_reason,
-            "state": event.state,
-            "reason": event.reason,
-        },
-    }
+__all__ = ["EventLines", "detail", "event_json"]
 
 
 _WIDEST = 40

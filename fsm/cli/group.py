@@ -18,6 +18,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "status": ("status", "Is a scheduler up, and what is it doing?"),
         "top": ("top", "Live: what runs, what waits and why, what ended, what comes."),
         "check": ("check", "Is all well? One line and an exit code for a monitor."),
+        "notify": ("notify", "What waits to be delivered; or tell the receivers of a job, to try them."),
         "service": ("service", "Let systemd keep the scheduler up."),
         "completion": ("completion", "What a shell reads to complete commands, jobs and runs."),
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 
@@ -13,9 +14,10 @@ from fsm.cli.policywords import breaker_phrase, catch_up_phrase, overlap_phrase,
 from fsm.cli.runjson import instant, past_json, run_json
 from fsm.cli.times import relative, stamp
 from fsm.cli.words import command_line, facts_text, run_sentence
-from fsm.codec.jobs import job_to_dict
+from fsm.codec.jobs import RECEIVERS, job_to_dict, receiver_to_data
 from fsm.instants import Instant, format_duration
 from fsm.model.job import Job, Leftovers
+from fsm.model.receivers import Receiver, shown
 from fsm.model.run import Run, run_id
 from fsm.model.secrets import masked
 from fsm.model.sizes import format_size
@@ -54,8 +56,14 @@ def show_job(session: Session, state: JobState) -> None:
 
 
 def _definition(job: Job) -> dict[str, object]:
-    """Its keys; values of variables that look like secrets, which an older version let in, are not shown."""
-    return job_to_dict(job, whole=True) | {"env": {name: masked(name, text) for name, text in job.env}}
+    """Its keys; values of variables that look like secrets, which an older version let in, are not shown, and of an
+    address no more than its host."""
+    told = {key: receiver_to_data(shown(receiver)) for key, receiver in _receivers(job)}
+    return job_to_dict(job, whole=True) | told | {"env": {name: masked(name, text) for name, text in job.env}}
+
+
+def _receivers(job: Job) -> list[tuple[str, Receiver]]:
+    return [(key, getattr(job, key)) for key in RECEIVERS if getattr(job, key) is not None]
 
 
 def _json(state: JobState, job: Job, newest: Sequence[Run], ticks: Sequence[Coming], now: Instant) -> dict[str, object]:
@@ -118,6 +126,9 @@ def _facts(
         ("Priority", str(job.priority)),
         ("Keep", _kept(job, begin)),
     ]
+    for key, receiver in _receivers(job):
+        told = shown(receiver)
+        facts.append((key.capitalize().replace("_", " "), told if isinstance(told, str) else shlex.join(told)))
     if job.idle_timeout_us is not None:
         facts.append(("Idle timeout", f"{format_duration(job.idle_timeout_us)} of silence, then as for the timeout"))
     if job.jitter_us is not None:

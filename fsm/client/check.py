@@ -92,6 +92,17 @@ def of_disk(disk: Disk) -> Iterator[Trouble]:
         yield Trouble(Level.CRITICAL, "disk", f"the disk takes only {disk.files} more files")
 
 
+UNDELIVERED = Duration(10 * MINUTE)
+"""A receiver that could not be told for so long is no passing trouble."""
+
+
+def of_delivery(job: str, key: str, since: Instant, error: str, now: Moment) -> Iterator[Trouble]:
+    """Whether somebody who should be told of a job is not. `since`: when the first attempt failed."""
+    if now.utc - since > UNDELIVERED:
+        text = f"{key} of {job} cannot be delivered since {_age(now.utc - since)}: {error}"
+        yield Trouble(Level.WARNING, "notify", text, job)
+
+
 def of_scheduler(journal: Journal, now: Moment, up_since: Instant | None, *, up: bool) -> Iterator[Trouble]:
     """Whether there is a scheduler, and whether it does anything. Without a job nobody needs one."""
     if not up:

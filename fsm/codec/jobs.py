@@ -14,6 +14,7 @@ from fsm.instants import format_duration
 from fsm.model.agent import Agent
 from fsm.model.job import Job, Leftovers
 from fsm.model.policies import Breaker, Retry
+from fsm.model.receivers import Receiver, shown
 from fsm.model.secrets import masked
 from fsm.model.sizes import format_size
 
@@ -46,6 +47,15 @@ def agent_to_dict(agent: Agent) -> dict[str, object]:
     return data | ({"args": list(agent.args)} if agent.args else {})
 
 
+RECEIVERS = ("on_failure", "on_recovery", "on_end", "ping")
+"""Keys that hold an address; they are not shown as they are."""
+
+
+def receiver_to_data(receiver: Receiver) -> object:
+    """A text as it is, words as a list."""
+    return receiver if isinstance(receiver, str) else list(receiver)
+
+
 _AS_DATA: dict[str, Callable[[Any], object]] = {
     "command": list,
     "agent": agent_to_dict,
@@ -64,6 +74,9 @@ _AS_DATA: dict[str, Callable[[Any], object]] = {
     "expect_success_within": format_duration,
     "retry": _retry,
     "breaker": _breaker,
+    "on_failure": receiver_to_data,
+    "on_recovery": receiver_to_data,
+    "on_end": receiver_to_data,
 }
 
 _SILENT_DEFAULTS: dict[str, object] = {
@@ -131,6 +144,8 @@ def _shown(key: str, text: str | None) -> str:
     """What is said of a value; not a secret, which an older version let into the journal."""
     if text is None:
         return NOT_SET
+    if key in RECEIVERS:
+        return str(shown(text))  # words, as JSON, are no address
     return masked(key.removeprefix("env."), text) if key.startswith("env.") else text
 
 

@@ -43,6 +43,9 @@ _FROM_DATA: dict[str, Callable[[Any], object]] = {
     "expect_success_within": _duration,
     "retry": read_retry,
     "breaker": read_breaker,
+    "on_failure": lambda data: data if isinstance(data, str) else tuple(data),
+    "on_recovery": lambda data: data if isinstance(data, str) else tuple(data),
+    "on_end": lambda data: data if isinstance(data, str) else tuple(data),
 }
 _DEFAULTS = Job("x")
 # a frozen class refuses assignment; the descriptors of its slots do not

@@ -15,6 +15,7 @@ from fsm.codec.jobkeys import make_job
 from fsm.errors import BadJobs, BadValue
 from fsm.importing.names import job_name
 from fsm.instants import Instant, format_duration, format_instant, parse_instant
+from fsm.model.receivers import Way, read_receiver, shown, way
 from fsm.planning.schedule import timetable
 
 Json = dict[str, Any]
@@ -260,13 +261,28 @@ def _delivery(job: Json, made: Translated) -> None:
     mode = str(delivery.get("mode") or "announce")
     where = " ".join(str(delivery[key]) for key in ("channel", "to") if delivery.get(key))
     if mode == "webhook":
-        made.notes.append(f"its result was posted to {where or 'a webhook'}; here nothing is posted yet")
+        _webhook(delivery.get("to"), made)
     elif mode != "none":
         made.notes.append(f"its result was announced to {where or 'the last channel'}; here nothing is announced yet")
     if delivery.get("failureDestination") or job.get("failureAlert"):
         made.notes.append("its failures were announced; here they are not yet")
     if job.get("notify") is True:
         made.notes.append("its result was posted to cron.webhook (notify); here nothing is posted yet")
+
+
+def _webhook(to: object, made: Translated) -> None:
+    """What it posted were results; what is posted here are ends. An address with a token in it is not carried over."""
+    if not isinstance(to, str) or way(to.strip()) is not Way.WEBHOOK:
+        made.notes.append("its result was posted to a webhook that is no web address; here nothing is posted")
+        return
+    try:
+        made.keys["on_end"] = read_receiver(to.strip())
+    except BadValue as bad:
+        made.notes.append(f"its result was posted to {shown(to.strip())}; here nothing is, for on_end: {bad}")
+    else:
+        made.notes.append(
+            f"its result was posted to {shown(to.strip())}; here on_end posts each end, without the answer"
+        )
 
 
 def _left(job: Json, made: Translated) -> None:

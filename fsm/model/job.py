@@ -18,6 +18,7 @@ from fsm.errors import BadValue
 from fsm.instants import DAY, HOUR, MINUTE, SECOND, Duration, parse_duration
 from fsm.model.agent import Agent
 from fsm.model.policies import Breaker, Retry, read_breaker, read_retry
+from fsm.model.receivers import Receiver, read_ping, read_receiver
 from fsm.model.sizes import parse_size
 
 SCHEDULER_STREAM = "@scheduler"
@@ -325,6 +326,10 @@ class Job:
     catch_up_limit: int = field(default=10, validator=_waiting, kw_only=True)
     retry: Retry | None = field(default=None, converter=read_retry, kw_only=True)
     breaker: Breaker | None = field(default=None, converter=read_breaker, kw_only=True)
+    on_failure: Receiver | None = field(default=None, converter=read_receiver, kw_only=True)  # told of the first one
+    on_recovery: Receiver | None = field(default=None, converter=read_receiver, kw_only=True)
+    on_end: Receiver | None = field(default=None, converter=read_receiver, kw_only=True)  # of every end
+    ping: str | None = field(default=None, converter=read_ping, kw_only=True)  # told of starts and ends by its path
 
     def __attrs_post_init__(self) -> None:
         if sum(what is not None for what in (self.command, self.shell, self.agent)) > 1:

@@ -25,6 +25,8 @@ from fsm.journal.sqlite import SqliteJournal
 from fsm.model.events import LifecycleEvent
 from fsm.model.job import Job
 from fsm.model.states import Actor, State
+from fsm.notify.desk import Desk
+from fsm.notify.notifier import Deliverer
 from fsm.realtime import SystemClock, this_process
 from fsm.scheduler.core import Scheduler
 from fsm.scheduler.lock import SchedulerLock, take_over
@@ -178,6 +180,8 @@ class Server:
         notifier: Notifier,
     ) -> None:
         launcher = ProcessLauncher(self._folder, clock)
+        deliverer = Deliverer(self._desk, lambda: clock.now().utc, self._say)
+        publisher.subscribe(deliverer.wake)
         try:
             self._engine = Engine(journal, clock=clock, stopper=launcher, actor=Actor.SCHEDULER)
             if jobs is not None:
@@ -208,7 +212,17 @@ class Server:
             notifier.stopping()
             self._scheduler.end(reason)
         finally:
+            deliverer.close()
             launcher.close()
+
+    def _desk(self) -> tuple[Desk, SqliteJournal]:
+        """Called in the thread that delivers: with a connection of its own it waits for nobody, and nobody for it."""
+        journal = SqliteJournal(self._folder.journal, read_only=True)
+        try:
+            return Desk.of_folder(self._folder.path, journal), journal
+        except BaseException:
+            journal.close()
+            raise
 
     def _apply(self, jobs: JobsFile) -> Changes:
         source = f"file:{self._jobs_file.resolve()}" if self._jobs_file is not None else "file:"

@@ -22,6 +22,7 @@ CALLS: dict[str, tuple[list[str], frozenset[int]]] = {
     "status": (["status"], frozenset({0})),
     "top": (["top"], frozenset({0})),
     "check": (["check"], frozenset({1, 2})),
+    "notify": (["notify"], frozenset({0})),
     "service": (["service", "status"], frozenset({0, 1, 2, 75})),
     "completion": (["completion", "bash"], frozenset({0})),
     "backup": (["backup", "{tmp}/backup.db"], frozenset({0})),

@@ -122,7 +122,18 @@ def test_payloads() -> None:
     ("more", "line"),
     [
         ({"delivery": {"mode": "announce", "channel": "slack", "to": "C1"}}, "its result was announced to slack C1"),
-        ({"delivery": {"mode": "webhook", "to": "https://x/y"}}, "its result was posted to https://x/y"),
+        (
+            {"delivery": {"mode": "webhook", "to": "https://x/y"}},
+            "its result was posted to https://x/********; here on_",
+        ),
+        (
+            {"delivery": {"mode": "webhook", "to": "https://x/?token=hush"}},
+            "its result was posted to https://x/********; here",
+        ),
+        (
+            {"delivery": {"mode": "webhook", "to": "somewhere"}},
+            "its result was posted to a webhook that is no web address",
+        ),
         ({"delivery": None}, "its result was announced to the last channel"),
         ({"delivery": None, "payload": TURN | {"deliver": True, "to": "42"}}, "its result was announced to 42"),
         ({"delivery": None, "payload": TURN | {"deliver": False}}, None),

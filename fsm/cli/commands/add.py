@@ -78,6 +78,10 @@ _BREAKER = "No runs after failures=5 in a row until cooldown=15m is over; may be
 @click.option("--retry", metavar="KEY=VALUE", multiple=True, help=f"{_RETRY} [default: none]")
 @click.option("--breaker", metavar="KEY=VALUE", multiple=True, help=f"{_BREAKER} [default: none]")
 @click.option("--keep", metavar="KEY=VALUE", multiple=True, help="runs=N, for=LENGTH [default: runs=1000, for=400d].")
+@click.option("--on-failure", metavar="WHOM", help="Told of the first failed run: https://…, ${NAME}, or a shell line.")
+@click.option("--on-recovery", metavar="WHOM", help="Told of the first success after it [default: nobody].")
+@click.option("--on-end", metavar="WHOM", help="Told of every end [default: nobody].")
+@click.option("--ping", metavar="ADDRESS", help="Called at /start, at the end, or at /fail [default: none].")
 @click.option("--enabled/--disabled", default=None, help="A disabled job has no ticks [default: enabled].")
 @click.pass_obj
 def add_command(

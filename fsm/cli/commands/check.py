@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,6 +24,7 @@ from fsm.client.check import (
     Level,
     Success,
     Trouble,
+    of_delivery,
     of_disk,
     of_job,
     of_scheduler,
@@ -32,6 +34,9 @@ from fsm.client.check import (
 from fsm.errors import JournalBusy, StoreError
 from fsm.instants import SECOND, Instant, parse_duration
 from fsm.ports import JobSummary, Journal
+
+if TYPE_CHECKING:
+    from fsm.notify.lanes import Lane
 
 TOLD = 3
 """Troubles that are told in the one line; the others are counted, and ``--json`` has them all."""
@@ -58,6 +63,7 @@ def check_command(session: Session, job: str | None, max_age: str | None) -> int
     """One line that says whether all is well, and the exit code that monitoring plugins have.
 
     0: well. 1: warning: the last run of a job did not succeed, the disk is nearly full, the journal is locked.
+    A receiver of notifications cannot be told for ten minutes: 1, too.
     2: critical: no scheduler is up (or it is mute), a run or a tick is overdue, a job has not succeeded for longer
     than its expect_success_within, a slot is held that nothing frees, a breaker is open, the disk is full, the journal
     is damaged or cannot be read. 3: there is no such job. Figures stand behind the bar (performance data).
@@ -82,6 +88,10 @@ class _Found:
         self.disk = disk_of(session.folder_path)
         if self.disk is not None:
             self.troubles += of_disk(self.disk)
+        for (name, _), lane in undelivered(session):
+            if job in (None, name) and lane.since is not None:
+                key, error = lane.waiting[0].key, lane.error or ""
+                self.troubles += of_delivery(name, key, lane.since, error, asked.now)
         try:
             self._look(session, job, asked)
         except JournalBusy as error:
@@ -145,6 +155,17 @@ class _Found:
             "disk_free_bytes": self.disk.free if self.disk is not None else None,
             "last_success": instant(self.success.at) if self.success is not None else None,
         }
+
+
+def undelivered(session: Session) -> list[tuple[tuple[str, str], Lane]]:
+    """The lanes in which something waits; none where that cannot be read."""
+    from fsm.notify import ledger
+
+    try:
+        book = ledger.load(session.folder_path)
+    except OSError:
+        return []
+    return [] if book is None else [(key, lane) for key, lane in sorted(book.lanes.items()) if lane.waiting]
 
 
 def _damage(journal: Journal, path: str) -> list[Trouble]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fsm.cli.again import again
+from fsm.cli.commands.check import undelivered
 from fsm.cli.context import Session
 from fsm.cli.due import upcoming
 from fsm.cli.group import Command
@@ -56,6 +57,7 @@ class _Found:
         self.draining_until = until.utc if until is not None else None
         self.last_entry, self.epoch = journal.last_id(), journal.epoch()
         self.journal_bytes = _size(session.folder_path)
+        self.untold = sum(1 for _, lane in undelivered(session) if lane.attempts)
         self.damage = journal.unsound() if isinstance(journal, SqliteJournal) else []
 
     def next(self) -> tuple[Instant, str] | None:
@@ -103,6 +105,7 @@ class _Found:
             "journal_bytes": self.journal_bytes,
             "last_entry": self.last_entry,
             "epoch": self.epoch,
+            "undelivered": self.untold,
             "damage": self.damage,
         }
 
@@ -121,6 +124,8 @@ class _Found:
             "Journal": f"{self.last_entry} entries, {about_size(self.journal_bytes)}",
             "Data folder": self.folder + ("" if os.path.isdir(self.folder) else " (it does not exist yet)"),
         }
+        if self.untold:
+            lines["Notify"] = f"{self.untold} waiting that cannot be delivered; see: {again('cronfsm notify')}"
         if self.damage:
             lines["Damage"] = f"{plain(self.damage[0])}; see: {again('cronfsm doctor')}"
         return "\n".join(f"{name:<12} {text}" for name, text in lines.items())
