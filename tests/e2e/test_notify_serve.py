@@ -229,3 +229,20 @@ def test_what_a_test_of_receivers_says_of_trouble(cli: Cli) -> None:
     done = cli.run("notify", "--test", "b", BOT="0123", PYTHONPATH=path)
     assert done.stdout == "on_end: not told: addresses of Apprise need an extra: pip install 'cronfsm[notify]'\n"
     assert cli.run("notify", "--test", "nobody").returncode == 3
+
+
+def test_an_address_of_apprise(cli: Cli, receiver: Receiver) -> None:
+    """With the real library, where it is installed."""
+    pytest.importorskip("apprise")
+    host = receiver.url.partition("//")[2]
+    apply(cli, '[jobs.a]\ncommand = ["true"]\non_failure = "${TOLD}"\non_end = "json://${HOST}/end"')
+    done = cli.run("notify", "--test", "a", TOLD=f"json://{host}/failure", HOST=host)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "on_failure: told\non_end: told\n", "")
+    assert [path for path, _ in receiver.got] == ["/failure", "/end"]
+    assert receiver.got[0][1]["title"] == "a failed (exit_code): a/0"
+    assert "this is a test" in receiver.got[0][1]["message"]
+    done = cli.run("notify", "--test", "a", TOLD="nothing-of-apprise://x", HOST="127.0.0.1:1")
+    assert done.stdout.splitlines() == [
+        "on_failure: not told: Apprise does not know this kind of address",
+        "on_end: not told: Apprise could not deliver it",
+    ]
