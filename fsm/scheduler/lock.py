@@ -6,6 +6,7 @@ import json
 import os
 import select
 import signal
+import time
 from collections.abc import Callable
 
 from attrs import frozen
@@ -18,6 +19,9 @@ from fsm.supervise.locks import try_lock
 from fsm.supervise.processes import open_process, stat_of
 
 _READ = 1024  # what is written is far shorter
+_TRIES, _PAUSE_S = 500, 0.01
+"""Five seconds: somebody who asks holds the lock for microseconds, on a machine that lets him run."""
+
 _TERM_WAIT_MS, _KILL_WAIT_MS = 5_000, 5_000
 """How long a scheduler that is taken over from may take for a good end, and the kernel for a bad one."""
 
@@ -36,11 +40,7 @@ class SchedulerLock:
 
     def __init__(self, folder: DataFolder, now: Moment) -> None:
         """Raises `AlreadyServed`, which names the process that has it."""
-        fd = try_lock(folder.scheduler_lock, create=True)
-        if fd is None:
-            served = who_serves(folder)
-            raise AlreadyServed(folder.path, served.pid if served else None)
-        self._fd = fd
+        self._fd = fd = _take(folder)
         pid, pid_start = this_process()
         text = {"pid": pid, "pid_start": pid_start, "boot_id": now.boot_id, "since": format_instant(now.utc)}
         os.ftruncate(fd, 0)
@@ -49,6 +49,19 @@ class SchedulerLock:
     def close(self) -> None:
         """Let go of it."""
         os.close(self._fd)
+
+
+def _take(folder: DataFolder) -> int:
+    """Whoever only asks who serves holds the lock for a moment, shared, and is no reason not to start."""
+    for _ in range(_TRIES):
+        fd = try_lock(folder.scheduler_lock, create=True)
+        if fd is not None:
+            return fd
+        served = who_serves(folder)
+        if served is not None:
+            raise AlreadyServed(folder.path, served.pid)
+        time.sleep(_PAUSE_S)
+    raise AlreadyServed(folder.path, None)
 
 
 def who_serves(folder: DataFolder) -> Served | None:
