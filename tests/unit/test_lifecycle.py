@@ -72,7 +72,7 @@ def test_the_compiled_table_answers_like_the_machine_on_every_input() -> None:
                 except IllegalTransition:
                     assert (state, trigger, reason) not in compiled()
                 else:
-                    assert compiled()[state, trigger, reason] is answer
+                    assert compiled().get((state, trigger, reason)) is answer
     assert set(compiled()) == set(triples())
 
 
