@@ -19,6 +19,7 @@ from typing import Any
 import apsw
 
 from benchmarks.figures import Beside, Figure, Sample, at_most
+from benchmarks.own_memory import peak_mib
 from benchmarks.registry import ROOT, Setting, benchmark, progress
 from fsm.client.engine import Engine
 from fsm.instants import MINUTE, Instant, Moment
@@ -171,7 +172,7 @@ def _main(what: str, path: str) -> None:
     scheduler.begin()
     scheduler.turn()
     ready = time.perf_counter()
-    found = {"ms": (ready - begin) * 1e3, "rss": _peak_mib()}
+    found = {"ms": (ready - begin) * 1e3, "rss": peak_mib()}
     if what == "turn":
         clock.by = MINUTE - clock.now().utc % MINUTE
         begin, cpu = time.perf_counter(), time.process_time()
@@ -181,14 +182,6 @@ def _main(what: str, path: str) -> None:
             raise SystemExit("not all of them were queued")
     journal.close()
     print(json.dumps(found))
-
-
-def _peak_mib() -> float:
-    with open("/proc/self/status") as file:
-        for line in file:
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-    raise RuntimeError("the kernel does not tell the peak of this process's memory")
 
 
 if __name__ == "__main__":

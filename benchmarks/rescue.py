@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.figures import Beside, Figure, Sample, at_most
+from benchmarks.own_memory import peak_mib
 from benchmarks.registry import ROOT, Setting, benchmark, progress
 from fsm.testing.openclaw_store import StoreShape, write_store
 
@@ -103,13 +104,7 @@ def _child(what: str, folder: str) -> None:
     begin = time.perf_counter()
     _WORK[what](folder)
     seconds = time.perf_counter() - begin
-    print(json.dumps([seconds, _peak_mb()]))
-
-
-def _peak_mb() -> float:
-    """VmHWM: unlike ru_maxrss, it counts this program alone, not the process that started it."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:")) * 1024 / 1e6
+    print(json.dumps([seconds, peak_mib() * 1.048576]))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 from benchmarks.commits import GROUP, Worker
 from benchmarks.figures import Figure, Sample, at_most
+from benchmarks.own_memory import peak_mib
 from benchmarks.registry import ROOT, Setting, benchmark, progress
 from fsm.client.engine import Engine
 from fsm.journal.sqlite import SqliteJournal
@@ -125,7 +126,7 @@ def _main(path: str) -> None:
     else:
         raise SystemExit(f"{len(journal.busy_jobs())} jobs are still busy")
     settled = time.perf_counter()
-    peak = _peak_mib()
+    peak = peak_mib()
     query = RunQuery("job-0", frozenset({State.FAILED}), None, _LAST)
     journal.runs(query)
     asked = time.perf_counter()
@@ -136,14 +137,6 @@ def _main(path: str) -> None:
     launcher.close()
     journal.close()
     print(json.dumps(found))
-
-
-def _peak_mib() -> float:
-    with open("/proc/self/status") as file:
-        for line in file:
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-    raise RuntimeError("the kernel does not tell the peak of this process's memory")
 
 
 if __name__ == "__main__":

@@ -157,14 +157,16 @@ class Engine(Decider):
         return self._request(job, Request(force, retry_of=old.number, attempt=old.attempt + 1, env=env))
 
     def _request(self, name: str, request: Request) -> Run | Refused:
-        # If a scheduler begins to drain right after this look, the run waits for the next one.
-        ending = draining(self.journal, self.clock.now()) is not None
-        decision = self._do(self._numbered(name), attrs.evolve(request, draining=ending))
+        decision = self._do(self._numbered(name), self._while_draining(request))
         if decision.refusal is not None:
             return decision.refusal
         number = decision.drafts[-1].run
         assert number is not None  # a request that is not refused queues a run
         return self._get(name, number)
+
+    def _while_draining(self, request: Request) -> Request:
+        """If a scheduler begins to drain right after this look, the run waits for the next one."""
+        return attrs.evolve(request, draining=draining(self.journal, self.clock.now()) is not None)
 
     def start(self, run: Run | str, arming: Arming | None = None) -> Run:
         """Queued to running. Without an arming, the work is done inside this process.
@@ -255,7 +257,7 @@ class Engine(Decider):
         arming = self._in_process()
         for _ in range(MAX_TRIES):
             first = self.journal.state(name)
-            asked = self.decide(first, request)
+            asked = self.decide(first, self._while_draining(request))
             if asked.refusal is not None:
                 self._request(name, request)  # journals the refusal as any other
                 raise RunRefused(name, asked.refusal)

@@ -198,7 +198,7 @@ def _about_mail(made: Made, lines: list[CronLine]) -> None:
     for to, names in mailed.items():
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         made.report.say(
-            f"MAILTO={to}", f"what {shown} printed was mailed; here nothing is mailed yet: see cronfsm logs"
+            f"MAILTO={to}", f"what {shown} printed was mailed; here nothing is mailed: see cronfsm logs, and on_failure"
         )
 
 

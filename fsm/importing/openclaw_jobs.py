@@ -263,11 +263,13 @@ def _delivery(job: Json, made: Translated) -> None:
     if mode == "webhook":
         _webhook(delivery.get("to"), made)
     elif mode != "none":
-        made.notes.append(f"its result was announced to {where or 'the last channel'}; here nothing is announced yet")
+        made.notes.append(
+            f"its result was announced to {where or 'the last channel'}; here nobody is told, but see on_end"
+        )
     if delivery.get("failureDestination") or job.get("failureAlert"):
-        made.notes.append("its failures were announced; here they are not yet")
+        made.notes.append("its failures were announced; here nobody is told of them, but see on_failure")
     if job.get("notify") is True:
-        made.notes.append("its result was posted to cron.webhook (notify); here nothing is posted yet")
+        made.notes.append("its result was posted to cron.webhook (notify); here nothing is posted, but see on_end")
 
 
 def _webhook(to: object, made: Translated) -> None:

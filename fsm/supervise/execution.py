@@ -229,6 +229,7 @@ class Execution:
             self._verdict = self._stopped_or_overdue()
         if self._printed is not None and self._verdict is not None and self._status is None:
             self._take_output(_DRAIN)
+            self._take_errors(_DRAIN)  # some versions print their result there
             self._note(evidence(self._order.agent or "", self._output_of(self._printed)))
         if self._verdict is not None and not self._empty:
             self._announce(self._verdict)

@@ -149,7 +149,7 @@ def test_openclaw_comes_in_once_and_verifies(cli: Cli, tmp_path: Path) -> None:
     assert data["jobs"] == {"found": 2, "added": 2, "changed": 0, "known": 0, "left": 0}
     assert data["runs"] == {"found": 40, "added": 40, "changed": 0, "known": 0, "left": 0}
     assert [line["text"] for line in data["lines"] if "announced" in line["text"]] == [
-        "its result was announced to telegram 42; here nothing is announced yet"
+        "its result was announced to telegram 42; here nobody is told, but see on_end"
     ] * 2
     entries = cli.ok("journal", "--json")
     again = cli.json("import", "openclaw", str(folder))

@@ -153,7 +153,7 @@ def test_the_system_form_names_users() -> None:
 def test_who_was_mailed_is_said() -> None:
     made = made_of("MAILTO=a@x\n1 * * * * one\n2 * * * * two\nMAILTO=\n3 * * * * three\nMAILTO=b@x\n@reboot four\n")
     assert [str(line) for line in made.report.lines if "MAILTO" in line.subject] == [
-        "MAILTO=a@x: what one, two printed was mailed; here nothing is mailed yet: see cronfsm logs"
+        "MAILTO=a@x: what one, two printed was mailed; here nothing is mailed: see cronfsm logs, and on_failure"
     ]
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from cli_kit import World
 
+from fsm.client.answers import RunRefused
 from fsm.client.draining import draining
 from fsm.instants import HOUR, Deadline
 from fsm.model.entries import Draft, SchedulerDraining
 from fsm.model.job import SCHEDULER_STREAM
-from fsm.model.states import Actor
+from fsm.model.states import Actor, RefusalReason
 from fsm.ports import Append
 from fsm.testing import Simulation, hang, succeed
 
@@ -57,6 +58,16 @@ def test_what_runs_is_waited_for_and_nothing_is_started(sim: Simulation) -> None
     assert sum(one.count for one in sim.refusals("ticks") if one.reason == "draining") == 3, (
         "the request says nothing new"
     )
+    sim.check()
+
+
+@pytest.mark.requirement("R-57")
+def test_work_in_process_is_refused_like_any_other_request(sim: Simulation) -> None:
+    sim.drain("1h")
+    with pytest.raises(RunRefused) as refused, sim.engine.run("ticks"):
+        raise AssertionError("it was begun")
+    assert refused.value.refusal.reason is RefusalReason.DRAINING
+    assert states(sim, "ticks") == []
     sim.check()
 
 
