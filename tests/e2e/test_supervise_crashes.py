@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shutil
@@ -457,9 +458,11 @@ def supervisor_that_waits(bench: Bench, first: Execution) -> int:
 
 
 def descriptors(pid: int) -> dict[int, str]:
+    """What a living process has open; not what it has closed since it was listed."""
     found = {}
     for name in os.listdir(f"/proc/{pid}/fd"):
-        found[int(name)] = os.readlink(f"/proc/{pid}/fd/{name}")
+        with contextlib.suppress(FileNotFoundError):
+            found[int(name)] = os.readlink(f"/proc/{pid}/fd/{name}")
     return found
 
 

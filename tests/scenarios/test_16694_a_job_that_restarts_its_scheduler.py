@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -117,8 +118,15 @@ def assert_is_no_part_of_the_run(pid: int, stage: Stage) -> None:
     environment = Path(f"/proc/{pid}/environ").read_bytes()
     assert b"CRONFSM_RUN_" not in environment
     lock = os.stat(stage.folder.slot_lock("restarter"))
-    held = [os.stat(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd") if int(name) > 2]
-    assert not any(os.path.samestat(lock, each) for each in held), "it holds the slot of the job that started it"
+    held = [entry for entry in Path(f"/proc/{pid}/fd").iterdir() if int(entry.name) > 2]
+    assert not any(is_same_file(entry, lock) for entry in held), "it holds the slot of the job that started it"
+
+
+def is_same_file(descriptor: Path, file: os.stat_result) -> bool:
+    """Whether a descriptor of a living process leads there; one it has closed since it was listed leads nowhere."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(descriptor.stat(), file)
+    return False
 
 
 @pytest.mark.requirement("R-25")
