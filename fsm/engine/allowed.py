@@ -5,7 +5,7 @@ These bind whoever appends, so that `verify` finds a scheduler, of whatever make
 
 from __future__ import annotations
 
-from fsm.errors import IllegalEntry
+from fsm.engine.illegal import illegal
 from fsm.instants import Instant, format_instant
 from fsm.model.entries import Queued
 from fsm.model.job import Job, Overlap
@@ -18,16 +18,12 @@ from fsm.planning.restraint import held_back, restraint, waits
 _REQUIREMENT = {RefusalReason.BREAKER_OPEN: "breaker", RefusalReason.OVER_BUDGET: "budget"}
 
 
-def _illegal(state: JobState, why: str, requirement: str) -> IllegalEntry:
-    return IllegalEntry(state.job, state.seq + 1, why, requirement)
-
-
 def check_queued(state: JobState, at: Instant, body: Queued) -> None:
     """Raise `IllegalEntry` where no run with this body may be queued `at` that time. The job is there."""
     job = state.definition
     assert job is not None  # asked before
     if (body.cause is Cause.IMPORTED) is (body.origin is None):
-        raise _illegal(state, "an imported run names its origin, and no other run does", "origin")
+        raise illegal(state, "an imported run names its origin, and no other run does", "origin")
     if body.cause is Cause.IMPORTED:
         _check_imported(state, body)
         return
@@ -38,32 +34,32 @@ def check_queued(state: JobState, at: Instant, body: Queued) -> None:
         if state.runs:
             _check_room(state, job, body)
     if body.forced and body.cause is not Cause.MANUAL:
-        raise _illegal(state, "only what is asked for by hand can be forced", "budget")
+        raise illegal(state, "only what is asked for by hand can be forced", "budget")
     if state.past is not None and not body.forced:
         found = restraint(state, at)
         if found is not None:
             why = f"after run {found.blocked_by.number} none is queued until {format_instant(found.until)}"
-            raise _illegal(state, why, _REQUIREMENT[found.reason])
+            raise illegal(state, why, _REQUIREMENT[found.reason])
 
 
 def _check_imported(state: JobState, body: Queued) -> None:
     """It is over, and was nobody's to hold back here: it only may not come between the entries of another run."""
     if state.runs:
-        raise _illegal(state, f"run {state.runs[0].number} is not over yet, and what is imported is", "origin")
+        raise illegal(state, f"run {state.runs[0].number} is not over yet, and what is imported is", "origin")
     if body.retry_of is not None or body.attempt != 1 or body.forced:
-        raise _illegal(state, "an imported run is a first attempt, which nobody forced", "origin")
+        raise illegal(state, "an imported run is a first attempt, which nobody forced", "origin")
 
 
 def _check_retry(state: JobState, at: Instant, body: Queued) -> None:
     pending = None if state.past is None else state.past.retry
     if pending is None or body.retry_of != pending.of:
-        raise _illegal(state, f"no retry of run {body.retry_of} is to come", "retry")
+        raise illegal(state, f"no retry of run {body.retry_of} is to come", "retry")
     if (body.attempt, body.scheduled_for) != (pending.attempt, pending.scheduled_for):
-        raise _illegal(state, f"the retry of run {pending.of} is attempt {pending.attempt} of its time", "retry")
+        raise illegal(state, f"the retry of run {pending.of} is attempt {pending.attempt} of its time", "retry")
     if state.runs:
-        raise _illegal(state, "a retry waits until the slot is free and nothing is open before it", "retry")
+        raise illegal(state, "a retry waits until the slot is free and nothing is open before it", "retry")
     if waits(pending.planned_at, pending.due, at):
-        raise _illegal(state, f"the retry of run {pending.of} is not due before {format_instant(pending.due)}", "retry")
+        raise illegal(state, f"the retry of run {pending.of} is not due before {format_instant(pending.due)}", "retry")
 
 
 def _check_attempt(state: JobState, body: Queued) -> None:
@@ -71,9 +67,9 @@ def _check_attempt(state: JobState, body: Queued) -> None:
     if body.retry_of is None and body.attempt == 1:
         return
     if body.cause is not Cause.MANUAL:
-        raise _illegal(state, f"attempt {body.attempt} of run {body.retry_of} is no retry by its cause", "retry")
+        raise illegal(state, f"attempt {body.attempt} of run {body.retry_of} is no retry by its cause", "retry")
     if body.retry_of is None or not 0 < body.retry_of <= state.last_number or body.attempt < 2:
-        raise _illegal(state, f"attempt {body.attempt} cannot be one at run {body.retry_of}", "retry")
+        raise illegal(state, f"attempt {body.attempt} cannot be one at run {body.retry_of}", "retry")
 
 
 def _check_room(state: JobState, job: Job, body: Queued) -> None:
@@ -81,13 +77,13 @@ def _check_room(state: JobState, job: Job, body: Queued) -> None:
         late = sum(run.state is State.QUEUED and run.cause is Cause.CATCH_UP for run in state.runs)
         most = job.catch_up_limit
         if late >= most:
-            raise _illegal(state, f"{late} runs catch up already, and {most} may", "queue")
+            raise illegal(state, f"{late} runs catch up already, and {most} may", "queue")
         return
     if job.overlap is Overlap.SKIP and state.slot is not None:
-        raise _illegal(state, f"run {state.slot} is in the way, and the job skips", "queue")
+        raise illegal(state, f"run {state.slot} is in the way, and the job skips", "queue")
     queued = waiting(state)
     if len(queued) >= places(job):
-        raise _illegal(state, f"{len(queued)} runs wait already, and {places(job)} may", "queue")
+        raise illegal(state, f"{len(queued)} runs wait already, and {places(job)} may", "queue")
 
 
 def check_start(state: JobState, at: Instant, run: Run) -> None:
@@ -97,4 +93,4 @@ def check_start(state: JobState, at: Instant, run: Run) -> None:
     found = held_back(state, run, at)
     if found is not None:
         why = f"after run {found.blocked_by.number} none starts until {format_instant(found.until)}"
-        raise _illegal(state, why, _REQUIREMENT[found.reason])
+        raise illegal(state, why, _REQUIREMENT[found.reason])

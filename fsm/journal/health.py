@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import attrs
 
 from fsm.codec.entries import entry_from_row
-from fsm.engine.evolve import evolve, run_after
+from fsm.engine.evolve import evolve
+from fsm.engine.runs import run_after
 from fsm.errors import BadValue, IllegalEntry, JournalUnusable, UnknownJob
 from fsm.instants import Instant
 from fsm.journal import sqlite_reads as reads

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fsm.codec.entries import GENESIS
 from fsm.engine.due import wanted_at
-from fsm.engine.evolve import evolve, run_after
+from fsm.engine.evolve import evolve
+from fsm.engine.runs import run_after
 from fsm.errors import BadValue, Conflict, UnknownJob
 from fsm.instants import Instant
 from fsm.journal.sealing import Sealed, next_epoch, no_mark, seal_draft, still_live

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fsm.codec.entries import seal
-from fsm.engine.evolve import evolve, run_after
+from fsm.engine.evolve import evolve
+from fsm.engine.runs import run_after
 from fsm.errors import Fenced, IllegalEntry, WrongEpoch
 from fsm.model.entries import Checkpoint, Draft, Ended, Entry, Queued, Released, SchedulerUp, Started
 from fsm.model.job import SCHEDULER_STREAM

@@ -10,7 +10,8 @@ import attrs
 from fsm.codec.entries import GENESIS, entry_from_row
 from fsm.codec.stored_jobs import job_to_text
 from fsm.engine.due import wanted_at
-from fsm.engine.evolve import evolve, run_after
+from fsm.engine.evolve import evolve
+from fsm.engine.runs import run_after
 from fsm.journal.sqlite_rows import ended_row, queued_row, refold_row, started_row
 from fsm.journal.statements import statements
 from fsm.model.entries import Checkpoint, Draft, Ended, Entry, JobPut, Queued, Released, Started

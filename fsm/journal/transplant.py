@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fsm.codec.entries import seal
-from fsm.engine.evolve import run_after
+from fsm.engine.runs import run_after
 from fsm.journal.sqlite_projection import Execute, open_stream, project
 from fsm.journal.sqlite_writes import entry_row
 from fsm.journal.statements import statements

@@ -8,7 +8,7 @@ from typing import Protocol, cast, runtime_checkable
 from fsm.codec.entries import entry_from_row, entry_to_dict, row_to_dict
 from fsm.codec.swift import read_row
 from fsm.engine.due import wanted_at
-from fsm.engine.evolve import run_after
+from fsm.engine.runs import run_after
 from fsm.errors import BadValue, IllegalEntry, JournalUnusable, UnknownJob
 from fsm.journal.export import Raw
 from fsm.journal.verify import Checker, Stream, Violation, begins_pruned, fold

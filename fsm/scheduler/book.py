@@ -12,7 +12,8 @@ from attrs import frozen
 
 from fsm.engine.decide import decide
 from fsm.engine.events import event_of
-from fsm.engine.evolve import evolve, run_after
+from fsm.engine.evolve import evolve
+from fsm.engine.runs import run_after
 from fsm.engine.wanted import still_wanted
 from fsm.errors import Conflict, Fenced, StoreError
 from fsm.instants import Moment

@@ -25,7 +25,8 @@ from fsm.client.engine import Engine
 from fsm.client.settings import change_max_running, change_settings, with_groups
 from fsm.client.settle import Settler
 from fsm.engine.events import event_of
-from fsm.engine.evolve import evolve, run_after
+from fsm.engine.evolve import evolve
+from fsm.engine.runs import run_after
 from fsm.instants import SECOND
 from fsm.model.entries import Entry, Refused
 from fsm.model.events import LifecycleEvent

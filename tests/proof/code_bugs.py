@@ -15,7 +15,7 @@ from fsm.engine import decide as decide_module
 from fsm.engine import evolve as evolve_module
 from fsm.engine import ticks as ticks_module
 from fsm.engine import wanted as wanted_module
-from fsm.engine.evolve import ended
+from fsm.engine.runs import ended, the_run, with_run
 from fsm.model.commands import Judge, QueueTimeout
 from fsm.model.entries import Ended, Queued
 from fsm.model.facts import Execution, Searched
@@ -45,9 +45,9 @@ def verdict_frees_slot(patch: pytest.MonkeyPatch) -> None:
     """The slot is free as soon as the run is judged."""
 
     def fold(state, record, body):
-        run = evolve_module._the_run(state, record)
+        run = the_run(state, record)
         slot = None if state.slot == run.number else state.slot
-        return evolve_module._with(state, ended(state, run, body), slot, state.past)
+        return with_run(state, ended(state, run, body), slot, state.past)
 
     patch.setitem(evolve_module._FOLDS, Ended, fold)
 

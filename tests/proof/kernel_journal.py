@@ -19,6 +19,7 @@ import fsm.engine.evolve as evolve_module
 import fsm.engine.wanted as wanted_module
 import fsm.planning.reconciliation as reconciliation_module
 from fsm.engine.decide import TIMEOUT_TEXT
+from fsm.engine.runs import run_after
 from fsm.errors import IllegalTransition
 from fsm.instants import HOUR, SECOND, Instant, Moment
 from fsm.model.commands import Command, Decision, Put
@@ -78,7 +79,7 @@ def fold(records: tuple[Rec, ...]) -> Folded:
     before = fold(records[:-1])
     draft = draft_of(records[-1], before)
     after = evolve_module.evolve(before.state, draft)
-    run = evolve_module.run_after(before.state, draft, after)
+    run = run_after(before.state, draft, after)
     runs = before.runs
     if run is not None:
         runs = (*(old for old in runs if old.number != run.number), run)
@@ -200,6 +201,6 @@ def answer(folded: Folded, commands: tuple[Command, ...], now: Moment = NOW) -> 
 def follow(folded: Folded, draft: Draft) -> Folded:
     """The fold after one more draft."""
     after = evolve_module.evolve(folded.state, draft)
-    run = evolve_module.run_after(folded.state, draft, after)
+    run = run_after(folded.state, draft, after)
     runs = folded.runs if run is None else (*(old for old in folded.runs if old.number != run.number), run)
     return Folded(after, tuple(sorted(runs, key=lambda run: run.number)))

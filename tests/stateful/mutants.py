@@ -15,7 +15,8 @@ from fsm.engine import decide as decide_module
 from fsm.engine import evolve as evolve_module
 from fsm.engine import standing as standing_module
 from fsm.engine import ticks as ticks_module
-from fsm.engine.evolve import ended, evolve
+from fsm.engine.evolve import evolve
+from fsm.engine.runs import ended, the_run, with_run
 from fsm.journal import memory as memory_module
 from fsm.journal.memory import MemoryJournal
 from fsm.model.commands import Judge, Start
@@ -119,9 +120,9 @@ def verdict_frees_the_slot(patch: pytest.MonkeyPatch) -> None:
     """The slot is free as soon as the run is judged."""
 
     def fold(state, record, body):
-        run = evolve_module._the_run(state, record)
+        run = the_run(state, record)
         slot = None if state.slot == run.number else state.slot
-        return evolve_module._with(state, ended(state, run, body), slot, state.past)
+        return with_run(state, ended(state, run, body), slot, state.past)
 
     patch.setitem(evolve_module._FOLDS, Ended, fold)
 

@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 
 from fsm.engine.decide import decide
-from fsm.engine.evolve import evolve, run_after
+from fsm.engine.evolve import evolve
+from fsm.engine.runs import run_after
 from fsm.errors import BadValue, IllegalEntry, IllegalTransition, UnknownJob, UnknownRun
 from fsm.instants import HOUR, MINUTE, SECOND, Instant, Moment, parse_instant
 from fsm.lifecycle.table import triples
