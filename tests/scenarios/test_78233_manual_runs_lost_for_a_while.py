@@ -24,6 +24,7 @@ from fsm.testing import Simulation, succeed
 
 
 @pytest.mark.requirement("R-26")
+@pytest.mark.requirement("R-32")
 def test_a_manual_run_of_an_hour_is_running_whenever_one_looks() -> None:
     """Every minute of it, over sweeps and a restart; it ends once."""
     sim = Simulation(start="2026-04-01T00:00:00Z")

@@ -63,6 +63,7 @@ def test_the_machine_takes_what_the_table_has_and_nothing_else(
         assert str(trigger) in str(caught.value)
 
 
+@pytest.mark.requirement("R-2")
 def test_the_compiled_table_answers_like_the_machine_on_every_input() -> None:
     for state in (None, *State):
         for trigger in Trigger:

@@ -63,6 +63,7 @@ def test_jitter_differs_from_job_to_job_and_from_time_to_time() -> None:
     assert max(offsets.values()) > 5 * MINUTE
 
 
+@pytest.mark.requirement("R-54")
 def test_jitter_never_changes() -> None:
     """The very microseconds: a later version that reckoned otherwise would move every job of every user."""
     table, tick = timetable("0 * * * *"), parse_instant("2026-04-01T03:00:00Z")
