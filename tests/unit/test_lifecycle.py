@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections import Counter
 from pathlib import Path
 
+import edges
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm.errors import IllegalTransition
+from fsm.errors import IllegalEntry, IllegalTransition
+from fsm.journal.memory import MemoryJournal
 from fsm.lifecycle import diagrams
 from fsm.lifecycle.machine import compiled, fire, machine
 from fsm.lifecycle.table import TABLE, by_input, triples
+from fsm.model.entries import Ended
 from fsm.model.states import OPEN, TERMINAL, Reason, State, Trigger
+from fsm.testing.scribe import Scribe
 
 DIAGRAMS = Path(__file__).parents[2] / "diagrams"
+sys.path.insert(0, str(DIAGRAMS))
+import draw  # noqa: E402
 
 states = st.sampled_from([None, *State])
 reasons = st.sampled_from([None, *Reason])
@@ -86,7 +95,51 @@ def test_the_diagrams_are_current(name: str, draw: object) -> None:
     assert (DIAGRAMS / name).read_text(encoding="utf-8") == draw(), "run `make diagrams`"
 
 
-def test_an_edge_that_was_not_taken_is_red() -> None:
-    all_but_one = [edge for edge in TABLE if edge.trigger is not Trigger.LOSE]
-    assert "#dc2626" in diagrams.svg(all_but_one)
-    assert "#dc2626" not in diagrams.svg(TABLE)
+RED_ARROW, RED_LINK = 'fill="none" stroke="#dc2626"', "stroke:#dc2626"
+
+
+@pytest.mark.parametrize("left_out", triples(), ids=str)
+def test_an_edge_of_which_a_reason_was_not_taken_is_red(
+    left_out: tuple[State | None, Trigger, Reason | None],
+) -> None:
+    all_but_one = {triple: 1 for triple in triples() if triple != left_out}
+    assert diagrams.svg(all_but_one).count(RED_ARROW) == 1
+    red = [at for at, edge in enumerate(TABLE) if (edge.source, edge.trigger) == left_out[:2]]
+    assert f"linkStyle {red[0]} {RED_LINK}" in diagrams.mermaid_taken(all_but_one)
+    assert diagrams.mermaid_taken(all_but_one).count(RED_LINK) == 1
+
+
+def test_what_was_taken_more_often_is_darker_and_says_how_often() -> None:
+    for times, colour in ((1, "#93c5a5"), (99, "#93c5a5"), (100, "#2f9e5f"), (123_456, "#14532d")):
+        taken = dict.fromkeys(triples(), 7) | {(None, Trigger.QUEUE, None): times}
+        picture, chart = diagrams.svg(taken), diagrams.mermaid_taken(taken)
+        assert f'stroke="{colour}"' in picture
+        assert f">{times:,}<" in picture
+        assert f"linkStyle 0 stroke:{colour}," in chart
+        assert f'unborn -->|"queue<br>{times:,}"| queued' in chart
+        assert "start_failed 7" in picture
+
+
+def test_the_coloured_diagrams_are_current_and_every_edge_with_every_reason_was_taken() -> None:
+    """Their counts differ from one run of the tests to the next; that each edge of the table has one does not."""
+    taken = draw.taken()
+    assert list(taken) == triples(), "run `make edges`"
+    assert [triple for triple, times in taken.items() if times < 1] == []
+    assert (DIAGRAMS / "taken.svg").read_text(encoding="utf-8") == diagrams.svg(taken), "run `make diagrams`"
+    assert (DIAGRAMS / "taken.mmd").read_text(encoding="utf-8") == diagrams.mermaid_taken(taken), "run `make diagrams`"
+
+
+def test_edges_are_counted_where_they_are_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whichever journal; a draft that is refused is none."""
+    monkeypatch.setattr(edges, "TAKEN", Counter())
+    scribe = Scribe(MemoryJournal())
+    scribe.define("a")
+    scribe.run_through("a", State.FAILED)
+    with pytest.raises(IllegalEntry):
+        scribe.write("a", Ended(Trigger.LOSE, Reason.VANISHED, scribe.now().utc), 1)
+    once = {(None, "queue", None), ("queued", "start", None), ("running", "fail", "exit_code")}
+    assert Counter(once) == edges.TAKEN
+    assert set(edges.untaken(edges.TAKEN)) == set(edges.known()) - once
+    lines = json.loads(edges.written(edges.TAKEN))
+    assert [(one["from"], one["trigger"], one["reason"]) for one in lines] == edges.known()
+    assert sum(one["taken"] for one in lines) == 3
