@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from fsm.codec.entries import seal
 from fsm.engine.evolve import evolve
 from fsm.engine.runs import run_after
-from fsm.errors import Fenced, IllegalEntry, WrongEpoch
+from fsm.errors import BadValue, Fenced, IllegalEntry, WrongEpoch
 from fsm.model.entries import Checkpoint, Draft, Ended, Entry, Queued, Released, SchedulerUp, Started
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.model.run import Run
@@ -83,8 +83,11 @@ def still_live(job: str, mark: Mark, number: int) -> IllegalEntry:
 def next_epoch(batch: Iterable[Append], epoch: int | None, current: int) -> int:
     """The epoch after `batch`, appended under `epoch` (None for a client) to a journal whose epoch is `current`.
 
-    Raises `WrongEpoch` for a scheduler that begins any epoch but the next one, `Fenced` for an epoch that is over.
+    Raises `WrongEpoch` for a scheduler that begins any epoch but the next one, `Fenced` for an epoch that is over,
+    `BadValue` for one that cannot be: they count from 1, also in a journal that no scheduler has seen.
     """
+    if epoch is not None and epoch < 1:
+        raise BadValue(f"epochs count from 1, and {epoch} is none")
     for append in batch:
         if append.state.job != SCHEDULER_STREAM:
             continue

@@ -168,6 +168,12 @@ class AppendTests(JournalTests):
         assert everything(journal) == before
         scribe.write("backup", scribe.queued("backup"), 1, epoch=new)
 
+    def test_there_is_no_epoch_before_the_first(self, scribe: Scribe, journal: Journal) -> None:
+        """An entry of epoch 0 could be appended, and not be read again."""
+        with pytest.raises(BadValue, match="epochs count from 1"):
+            scribe.write("backup", scribe.job_body("backup"), epoch=0)
+        assert journal.last_id() == 0
+
     def test_entries_carry_the_epoch_they_were_appended_under(self, scribe: Scribe, journal: Journal) -> None:
         epoch = scribe.up()
         scribe.write(SCHEDULER_STREAM, SchedulerAlive(epoch), epoch=epoch)
