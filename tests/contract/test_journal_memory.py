@@ -17,5 +17,7 @@ from fsm.testing.journal_contract import JournalContract
 @pytest.mark.requirement("R-34")
 @pytest.mark.requirement("R-13")
 class TestMemory(JournalContract):
+    durable = False
+
     def make(self, folder: Path) -> Journal:
         return MemoryJournal(node="here")

@@ -14,7 +14,6 @@ from typing import Any
 
 import orjson
 import pytest
-from entry_strategies import entries as any_entry
 from hypothesis import given
 
 from fsm.cli.main import run
@@ -30,6 +29,7 @@ from fsm.journal.verify import Checker, Violation, verify_lines
 from fsm.journal.verify_store import verify_journal
 from fsm.lifecycle.machine import compiled
 from fsm.testing import Simulation, fail, hang, succeed
+from fsm.testing.entry_strategies import entries as any_entry
 from fsm.testing.journal_base import tell_a_long_story
 from fsm.testing.scribe import Scribe
 
