@@ -14,7 +14,8 @@ from enum import StrEnum
 from attrs import define, field, frozen
 
 from fsm.openclaw.rows import Kind, Row, RowKey, judge, row_key, wanted
-from fsm.openclaw.scan import Member, Scanner, Shape, Trouble
+from fsm.openclaw.scan import Member, Scanner, Shape
+from fsm.openclaw.values import Trouble
 
 KEEP = 50
 """Rows of a job that have ended (or are stuck) and stay: OpenClaw's own retention, a day, is 24 rows of an hourly
