@@ -13,6 +13,7 @@ import pytest
 from fsm.engine import allowed as allowed_module
 from fsm.engine import decide as decide_module
 from fsm.engine import evolve as evolve_module
+from fsm.engine import runs as runs_module
 from fsm.engine import standing as standing_module
 from fsm.engine import ticks as ticks_module
 from fsm.engine.evolve import evolve
@@ -245,7 +246,7 @@ def retry_beside_the_original(patch: pytest.MonkeyPatch) -> None:
 
 def retry_again_and_again(patch: pytest.MonkeyPatch) -> None:
     """That a retry was queued is forgotten: it stays planned."""
-    patch.setattr(evolve_module, "without_retry", lambda past: past)
+    patch.setattr(runs_module, "without_retry", lambda past: past)
 
 
 def no_budget(patch: pytest.MonkeyPatch) -> None:
