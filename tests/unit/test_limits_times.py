@@ -144,6 +144,7 @@ def test_an_at_job_runs_once_whatever_happens_to_it() -> None:
     sim.remove_job("once")
     sim.add_job("once", schedule=at)
     sim.jump_clock("-5h")
+    sim.add_job("once", schedule=at, timezone="Europe/Berlin")  # edited at a time before the one that was answered
     sim.crash()
     sim.restart()
     sim.advance("9h")
