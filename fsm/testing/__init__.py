@@ -9,6 +9,7 @@ What is beside it, each in a module of its own, since it needs pytest or hypothe
   test an adapter of one's own.
 - `fsm.testing.strategies`: Hypothesis strategies for simulations: keys of jobs, what runs do, when things come.
 - `fsm.testing.entry_strategies`: for jobs and single entries. `fsm.testing.journal_strategies`: for whole journals.
+- `fsm.testing.edits`: edits of exported journals that no verifier may let pass.
 
 docs/adapters.md shows them.
 """
