@@ -64,7 +64,7 @@ OneOpenRun == Cardinality({r \in Runs : StateOf(log, r) \in {"queued", "running"
 \* R-27: no tick has two answers, and none is passed over
 Answers(t) == {k \in Entries : log[k].k \in {"queue", "refused"} /\ log[k].b # 0 /\ log[k].a <= t /\ t <= log[k].b}
 TickAnsweredOnce == \A t \in 1..due : Cardinality(Answers(t)) <= 1 /\ (t <= Answered(log) => Answers(t) # {})
-\* R-33: once an epoch has written, no older one writes
+\* R-33, R-81: once an epoch has written, no older one writes
 EpochsFence == \A j, k \in Entries : (j < k /\ log[j].e # 0 /\ log[k].e # 0) => log[j].e <= log[k].e
 \* R-33: the journal only grows
 AppendOnly == [][Len(log') >= Len(log) /\ SubSeq(log', 1, Len(log)) = log]_vars

@@ -23,6 +23,7 @@ SAFETY: Mapping[str, tuple[str, ...]] = {
     "Terminal is final": ("R-1", "R-2", "R-3", "R-5", "R-6"),
     "Honest verdicts": ("R-8", "R-20", "R-22", "R-25", "R-26", "R-61", "R-63", "R-64"),
     "Each tick once": ("R-27", "R-31", "R-54", "R-55"),
+    "One scheduler a folder": ("R-80", "R-81"),
     "Append only": ("R-4", "R-33", "R-34", "R-35", "R-70"),
     "No more than its bound": ("R-43", "R-45", "R-52", "R-65"),
     "No secret told": ("R-78",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from enum import StrEnum
 from pathlib import Path
 
 import edges
@@ -14,11 +15,11 @@ from hypothesis import strategies as st
 
 from fsm.errors import IllegalEntry, IllegalTransition
 from fsm.journal.memory import MemoryJournal
-from fsm.lifecycle import diagrams
+from fsm.lifecycle import diagrams, meanings
 from fsm.lifecycle.machine import compiled, fire, machine
 from fsm.lifecycle.table import TABLE, by_input, triples
 from fsm.model.entries import Ended
-from fsm.model.states import OPEN, TERMINAL, Reason, State, Trigger
+from fsm.model.states import OPEN, TERMINAL, Cause, Evidence, Reason, RefusalReason, State, Trigger
 from fsm.testing.scribe import Scribe
 
 DIAGRAMS = Path(__file__).parents[2] / "diagrams"
@@ -93,6 +94,24 @@ def test_the_compiled_table_answers_like_the_machine_on_every_input() -> None:
 def test_the_diagrams_are_current(name: str, draw: object) -> None:
     assert callable(draw)
     assert (DIAGRAMS / name).read_text(encoding="utf-8") == draw(), "run `make diagrams`"
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (meanings.REASONS, Reason),
+        (meanings.REFUSALS, RefusalReason),
+        (meanings.EVIDENCE, Evidence),
+        (meanings.CAUSES, Cause),
+    ],
+)
+def test_every_word_has_a_meaning(words: dict[StrEnum, str], kind: type[StrEnum]) -> None:
+    assert list(words) == list(kind)
+    assert len(set(words.values())) == len(words)
+
+
+def test_the_words_of_the_specification_are_the_codes() -> None:
+    assert draw.words() == [meanings.markdown()], "run `make diagrams`"
 
 
 RED_ARROW, RED_LINK = 'fill="none" stroke="#dc2626"', "stroke:#dc2626"
