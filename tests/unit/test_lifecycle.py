@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
+from types import SimpleNamespace
 
 import edges
 import pytest
@@ -162,3 +163,23 @@ def test_edges_are_counted_where_they_are_sealed(monkeypatch: pytest.MonkeyPatch
     lines = json.loads(edges.written(edges.TAKEN))
     assert [(one["from"], one["trigger"], one["reason"]) for one in lines] == edges.known()
     assert sum(one["taken"] for one in lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("missing", "keyword", "fails"), [(None, "", False), ("start", "", True), ("start", "only some", False)]
+)
+def test_a_run_of_all_tests_fails_where_an_edge_was_taken_by_none(
+    missing: str | None, keyword: str, fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By none of its processes: what workers took is added up first."""
+    monkeypatch.setattr(edges, "TAKEN", Counter({triple: 1 for triple in edges.known() if triple[1] != "start"}))
+    plugin = object.__new__(edges.Edges)  # without counting everything twice from here on
+    plugin.worker = False
+    option = SimpleNamespace(keyword=keyword, markexpr="", collectonly=False)
+    source = pytest.Config.ArgsSource.TESTPATHS
+    plugin.config = SimpleNamespace(option=option, args_source=source, getoption=lambda name: None)  # type: ignore[assignment]
+    if missing is None:
+        plugin.pytest_testnodedown(SimpleNamespace(workeroutput={"edges": [["queued", "start", None, 3]]}), None)
+    session = SimpleNamespace(exitstatus=pytest.ExitCode.OK)
+    plugin.pytest_sessionfinish(session, pytest.ExitCode.OK)  # type: ignore[arg-type]
+    assert (session.exitstatus == pytest.ExitCode.TESTS_FAILED) is fails
