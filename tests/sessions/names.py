@@ -27,10 +27,10 @@ _RULES: Sequence[tuple[re.Pattern[str], str]] = [
         (rf"\b{_LENGTH} ago\b", "<length> ago"),
         (r"\(now\)", "(<length> ago)"),
         (rf"\b(had been (?:running|waiting to start)) for {_LENGTH}", r"\1"),  # said from a second on
-        (rf"\bin {_LENGTH}(?![\w.])", "in <length>"),
-        (rf"(?<!KILL )\bafter (waiting )?{_LENGTH}(?![\w.])", r"after \1<length>"),
+        (rf"\bin {_LENGTH}(?!\w|\.\d)", "in <length>"),
+        (rf"(?<!KILL )\bafter (waiting )?{_LENGTH}(?!\w|\.\d)", r"after \1<length>"),
         (rf"\bfor {_LENGTH} more\b", "for <length> more"),
-        (r"(?<!--)\bfor \d+(?:\.\d+)?(?:ms|s)(?![\w.])", "for <length>"),
+        (r"(?<!--)\bfor \d+(?:\.\d+)?(?:ms|s)(?!\w|\.\d)", "for <length>"),
         (r"\(\d+(?:\.\d+)?s\)", "(<length>)"),
         (r"\b\d+ms\b|\b\d+\.\d+s\b", "<length>"),
         (r"\bpid \d+", "pid <pid>"),
