@@ -39,6 +39,7 @@ from fsm.openclaw.folder import StateFolder
 from fsm.openclaw.json5 import MAX_SIZE, Document, Node, read
 from fsm.openclaw.markers import jobs_of
 from fsm.openclaw.runlog import Skipped, logs
+from fsm.plural import many
 from fsm.ports import Append, Journal
 
 BATCH = 250
@@ -218,7 +219,7 @@ def _left_alone(source: Source, found: Found, runs: list[PastRun], stream: _Stre
     if len(runs) > there and found.history is not None:
         report.runs.left += len(runs) - there
         why = "of a job that jobs.json does not have" if not found.raw else "of a job that is not imported"
-        report.say(source.folder.short(found.history), f"{len(runs) - there:,} runs {why}; they are not imported")
+        report.say(source.folder.short(found.history), f"not imported: {many(len(runs) - there, 'run')} {why}")
 
 
 @define(slots=True)
@@ -282,7 +283,7 @@ class _Importer:
             why = "a run of it is open here just now; import once more when it is over"
         if why is not None:
             tally.left += len(runs)
-            self.report.say(self.name, f"{len(runs):,} runs are not imported: {why}")
+            self.report.say(self.name, f"{many(len(runs), 'run')} not imported: {why}")
             return
         for at in range(0, len(runs), BATCH):
             batch = runs[at : at + BATCH]

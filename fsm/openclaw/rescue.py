@@ -19,6 +19,7 @@ from fsm.openclaw.rows import Kind, RowKey
 from fsm.openclaw.runlog import logs
 from fsm.openclaw.survey import KEEP, Group, Plan, survey
 from fsm.openclaw.swap import swap
+from fsm.plural import many
 
 
 @frozen(slots=True)
@@ -116,7 +117,7 @@ class Rescue:
             if marked.why is not None:
                 yield f"{self.folder.short(marked.path)}: {marked.why}; it is left alone."
             elif marked.young:
-                yield f"{self.folder.short(marked.path)}: {marked.young:,} markers are too young to be judged."
+                yield f"{self.folder.short(marked.path)}: {many(marked.young, 'marker')} too young to be judged."
         if self.plans and self.plans[0].jobs is None:
             yield "Which jobs there are is not known, so that no row is called orphaned."
         if os.path.exists(self.folder.database):
@@ -144,10 +145,10 @@ def _of_plan(name: str, plan: Plan) -> Iterator[str]:
             )
         yield f"{name}: {where}: {trouble.why}{inside}; {then}."
     if plan.uncounted:
-        yield f"{name}: {plan.uncounted:,} rows are of more jobs than can be told apart; they are left alone."
+        yield f"{name}: {many(plan.uncounted, 'row')} of more jobs than can be told apart, left alone."
     unclear = sum(group.counts.get(Kind.UNCLEAR, 0) for group in plan.groups.values())
     if unclear:
-        yield f"{name}: {unclear:,} rows are no objects, or their status is no text; they are left alone."
+        yield f"{name}: {many(unclear, 'row')} left alone: no object, or a status that is no text."
 
 
 def find(path: str, now: Instant, older_than: Duration, *, keep: int = KEEP) -> Rescue:

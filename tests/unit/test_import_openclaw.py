@@ -389,6 +389,6 @@ def test_cut_doubled_and_odd_files_are_told(tmp_path: Path) -> None:
         "the file ends in the middle of it; it is not imported",
         "Brief: a run of it was under way, or stuck",
         "cron/runs/j1.jsonl: a line that is there twice; it is not imported",
-        "cron/runs/gone.jsonl: 1 runs of a job that jobs.json does not have; they are not imported",
+        "cron/runs/gone.jsonl: not imported: 1 run of a job that jobs.json does not have",
     ):
         assert any(part in each for each in told), (part, told)

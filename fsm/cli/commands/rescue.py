@@ -11,6 +11,7 @@ from fsm.cli.exits import Exit
 from fsm.cli.group import Command
 from fsm.cli.output import complain
 from fsm.cli.tables import Column, plain
+from fsm.plural import many
 
 if TYPE_CHECKING:
     from fsm.openclaw.rescue import Repaired, Rescue
@@ -107,8 +108,9 @@ def _show(session: Session, found: Rescue, repaired: list[Repaired], *, applied:
         running = sum(group.running for group in plan.groups.values())
         output.text(
             plain(
-                f"{folder.short(plan.path)}: {plan.entries:,} entries, {_size(plan.file.size) or 'empty'}; "
-                f"{runs:,} are runs of {len(plan.groups):,} jobs, {running:,} of them running."
+                f"{folder.short(plan.path)}: {many(plan.entries, 'entry', 'entries')}, "
+                f"{_size(plan.file.size) or 'empty'}; "
+                f"{many(runs, 'run')} of {many(len(plan.groups), 'job')} among them, {running:,} running."
             )
         )
     rows = [
@@ -119,7 +121,7 @@ def _show(session: Session, found: Rescue, repaired: list[Repaired], *, applied:
         output.text("")
         output.table(_COLUMNS, rows[:_SHOWN])
         if len(rows) > _SHOWN:
-            output.text(f"... and {len(rows) - _SHOWN:,} more lines; --json has them all")
+            output.text(f"... and {many(len(rows) - _SHOWN, 'more line')}; --json has them all")
         output.text("")
     for sentence in found.troubles():
         complain(plain(sentence))
@@ -138,7 +140,7 @@ def _end(found: Rescue, repaired: list[Repaired], *, applied: bool) -> list[str]
         return ["There is nothing to repair."]
     if applied:
         return [] if len(repaired) == len(_to_do(found)) else ["Not all of it was done; the rest is as it was."]
-    lines = [f"Nothing was changed; add --apply to do it to {len(_to_do(found))} files."]
+    lines = [f"Nothing was changed; add --apply to do it to {many(len(_to_do(found)), 'file')}."]
     lines += [f"Process {each.pid} is in the way: {plain(each.how)}." for each in found.holders]
     return lines
 

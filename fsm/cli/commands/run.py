@@ -111,11 +111,17 @@ def _refused(session: Session, job: str, refusal: Refused) -> int:
             {"ok": True, "ran": False, "reason": refusal.reason, "blocked_by": blocker_json(job, refusal)}
         )
         return Exit.REFUSED
-    text = f"{job} takes no run now ({refusal.reason}): {REFUSAL_TEXT[refusal.reason]}."
+    text = f"{job} takes no run now ({refusal.reason}): {_now(refusal)}."
     if by is not None:
         blocker = run_id(job, by.number)
         if refusal.reason in HELD_BACK:
             complain(_held_back(job, refusal, blocker))
+            return Exit.REFUSED
+        if by.state.terminal:
+            complain(
+                f"{job} takes no run now ({refusal.reason}): {blocker} is over ({by.state}), but something of it may "
+                f"still be alive.\nTo see what: cronfsm show {quoted(blocker)}"
+            )
             return Exit.REFUSED
         until = f", until {stamp(by.deadline)} at the latest" if by.deadline is not None else ""
         text = (
@@ -126,12 +132,17 @@ def _refused(session: Session, job: str, refusal: Refused) -> int:
     return Exit.REFUSED
 
 
+def _now(refusal: Refused) -> str:
+    """Why, while it is so."""
+    return REFUSAL_TEXT[refusal.reason].replace(" was ", " is ", 1)
+
+
 def _held_back(job: str, refusal: Refused, blocker: str) -> str:
     by = refusal.blocked_by
     assert by is not None  # the last run that failed
     until = f" until {stamp(by.deadline)}" if by.deadline is not None else ""
     return (
-        f"{job} takes no run{until} ({refusal.reason}): {REFUSAL_TEXT[refusal.reason]}; "
+        f"{job} takes no run{until} ({refusal.reason}): {_now(refusal)}; "
         f"{blocker} {by.state} {span(by.age_us)} ago.\n"
         f"To see why: cronfsm logs {quoted(blocker)}\nTo run it all the same: cronfsm run {quoted(job)} --force"
     )
