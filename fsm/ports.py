@@ -15,6 +15,7 @@ from fsm.model.job import Job
 from fsm.model.run import Run
 from fsm.model.states import Reason, State
 from fsm.model.stream import JobState
+from fsm.model.values import value
 from fsm.planning.retention import Mark, Span
 
 
@@ -26,7 +27,7 @@ class Clock(Protocol):
         ...
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Append:
     """Drafts for one stream, decided upon `state`: they are appended only if the stream is still `state.seq` long."""
 
@@ -34,7 +35,7 @@ class Append:
     drafts: tuple[Draft, ...]
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Appended:
     """The stream's fold after an append, and its new entries."""
 

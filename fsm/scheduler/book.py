@@ -25,6 +25,7 @@ from fsm.model.run import Run
 from fsm.model.settings import Settings
 from fsm.model.states import Actor
 from fsm.model.stream import JobState
+from fsm.model.values import value
 from fsm.ports import Append, Appended, Journal, Publisher
 
 MAX_TRIES = 100
@@ -38,7 +39,7 @@ MAX_IDLE_FOLDS = 10_000
 """Folds of jobs with nothing open that are kept, to spare reading them again at their next tick."""
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Intent:
     """A command for one job's stream."""
 
