@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
@@ -18,6 +18,9 @@ from fsm.model.stream import JobState
 from fsm.model.values import value
 from fsm.planning.retention import Mark, Span
 
+if TYPE_CHECKING:
+    from fsm.engine.steps import Step  # loads the machine, which whoever only reads a journal does without
+
 
 class Clock(Protocol):
     """The clocks of this machine."""
@@ -29,10 +32,14 @@ class Clock(Protocol):
 
 @value(slots=True)
 class Append:
-    """Drafts for one stream, decided upon `state`: they are appended only if the stream is still `state.seq` long."""
+    """Drafts for one stream, decided upon `state`: they are appended only if the stream is still `state.seq` long.
+
+    `steps`: the drafts folded, one after the other, by whoever has done so already; a journal may spare doing it again.
+    """
 
     state: JobState
     drafts: tuple[Draft, ...]
+    steps: tuple[Step, ...] = ()
 
 
 @value(slots=True)

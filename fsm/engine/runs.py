@@ -6,8 +6,6 @@ here (see `fsm.model.states`).
 
 from __future__ import annotations
 
-import attrs
-
 from fsm.engine.allowed import check_queued, check_start
 from fsm.engine.illegal import illegal, need_job
 from fsm.lifecycle.machine import compiled
@@ -208,11 +206,29 @@ def release(state: JobState, record: Record, body: Released) -> JobState:
 def released(run: Run, body: Released) -> Run:
     """`run` once its slot is free; how its command really ended is filled in where the verdict did not know it."""
     known = run.exit_code is not None or run.signal is not None
-    return attrs.evolve(
-        run,
-        slot=_FREE,
-        exit_code=run.exit_code if known else body.exit_code,
-        signal=run.signal if known else body.signal,
+    return Run(
+        run.job,
+        run.number,
+        run.state,
+        run.cause,
+        run.version,
+        run.attempt,
+        run.queued_at,
+        run.start_by,
+        run.scheduled_for,
+        run.retry_of,
+        run.reason,
+        run.started_at,
+        run.ended_at,
+        run.run_by,
+        run.reap_by,
+        run.arming,
+        run.exit_code if known else body.exit_code,
+        run.signal if known else body.signal,
+        run.error,
+        _FREE,
+        run.forced,
+        run.agent,
     )
 
 

@@ -14,6 +14,7 @@ from fsm.engine.decide import decide
 from fsm.engine.events import event_of
 from fsm.engine.evolve import evolve
 from fsm.engine.runs import run_after
+from fsm.engine.steps import step
 from fsm.engine.wanted import still_wanted
 from fsm.errors import Conflict, Fenced, StoreError
 from fsm.instants import Moment
@@ -70,11 +71,12 @@ class _Batch:
         """`state` after `drafts`, which are put into the batch."""
         if not drafts:
             return state
-        self.appends.append(Append(state, drafts))
+        first, steps = state, []
         for draft in drafts:
-            after = evolve(state, draft)
-            self.runs.append(run_after(state, draft, after))
-            state = after
+            steps.append(made := step(state, draft))
+            self.runs.append(made.run)
+            state = made.after
+        self.appends.append(Append(first, drafts, tuple(steps)))
         return state
 
 
