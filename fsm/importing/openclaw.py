@@ -27,7 +27,7 @@ from fsm.importing.openclaw_jobs import (
     label,
     translate,
 )
-from fsm.importing.openclaw_runs import SYSTEM, Skipped, history_files, past_runs
+from fsm.importing.openclaw_runs import SYSTEM, past_runs
 from fsm.importing.past import PastRun, drafts
 from fsm.importing.report import Report
 from fsm.model.commands import Put
@@ -38,6 +38,7 @@ from fsm.model.stream import JobState
 from fsm.openclaw.folder import StateFolder
 from fsm.openclaw.json5 import MAX_SIZE, Document, Node, read
 from fsm.openclaw.markers import jobs_of
+from fsm.openclaw.runlog import Skipped, logs
 from fsm.ports import Append, Journal
 
 BATCH = 250
@@ -70,7 +71,7 @@ def load(path: str, setting: Setting) -> Source:
     """Read jobs.json, jobs-state.json, and which histories there are. Raises `NoOpenClaw`, `OSError`."""
     source = Source(StateFolder(path))
     folder, report = source.folder, source.report
-    histories = history_files(folder.runs)
+    histories = logs(folder.runs)
     states = {ident: node.plain() for ident, node in _documents(source, folder.state)}
     seen: set[str] = set()
     for _, node in _documents(source, folder.jobs):

@@ -13,6 +13,7 @@ import pytest
 
 from fsm.engine import decide as decide_module
 from fsm.engine import evolve as evolve_module
+from fsm.engine import runs as runs_module
 from fsm.engine import ticks as ticks_module
 from fsm.engine import wanted as wanted_module
 from fsm.engine.runs import ended, the_run, with_run
@@ -62,7 +63,7 @@ def _without_the_table(patch: pytest.MonkeyPatch, commands: type) -> None:
         return wanted(state, command, now)
 
     patch.setattr(decide_module, "fire", lambda state, trigger, reason=None: _TARGET.get(trigger))
-    patch.setattr(evolve_module, "_move", lambda state, run, trigger, reason: _TARGET[trigger])
+    patch.setattr(runs_module, "_move", lambda state, run, trigger, reason: _TARGET[trigger])
     patch.setattr(wanted_module, "still_wanted", still_wanted)
     patch.setattr(book_module, "still_wanted", still_wanted)
 

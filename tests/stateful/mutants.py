@@ -13,6 +13,7 @@ import pytest
 from fsm.engine import allowed as allowed_module
 from fsm.engine import decide as decide_module
 from fsm.engine import evolve as evolve_module
+from fsm.engine import runs as runs_module
 from fsm.engine import standing as standing_module
 from fsm.engine import ticks as ticks_module
 from fsm.engine.evolve import evolve
@@ -29,6 +30,7 @@ from fsm.planning import restraint as restraint_module
 from fsm.planning.reconciliation import Reconciled, gone
 from fsm.planning.restraint import held_back
 from fsm.ports import Append
+from fsm.scheduler import agenda as agenda_module
 from fsm.scheduler import book as book_module
 from fsm.scheduler import core as core_module
 from fsm.scheduler import watcher as watcher_module
@@ -239,13 +241,13 @@ def retry_beside_the_original(patch: pytest.MonkeyPatch) -> None:
     due, at, check = restraint_module.retry_due, restraint_module.retry_at, allowed_module._check_retry
     for module in (decide_module, core_module):
         patch.setattr(module, "retry_due", lambda state, now: due(alone(state), now))
-    patch.setattr(core_module, "retry_at", lambda state, now: at(alone(state), now))
+    patch.setattr(agenda_module, "retry_at", lambda state, now: at(alone(state), now))
     patch.setattr(allowed_module, "_check_retry", lambda state, at, body: check(alone(state), at, body))
 
 
 def retry_again_and_again(patch: pytest.MonkeyPatch) -> None:
     """That a retry was queued is forgotten: it stays planned."""
-    patch.setattr(evolve_module, "without_retry", lambda past: past)
+    patch.setattr(runs_module, "without_retry", lambda past: past)
 
 
 def no_budget(patch: pytest.MonkeyPatch) -> None:

@@ -61,9 +61,10 @@ def rescue_command(session: Session, system: str, folder: str, do_it: bool, olde
 
     DIR is OpenClaw's state folder, ~/.openclaw by default. Looked at are agents/*/sessions/sessions.json, in a stream
     whatever its size, and cron/jobs.json with cron/jobs-state.json. Rows of cron runs that are running though nothing
-    runs are set to failed; of each job the newest rows are kept; rows of jobs that are gone, and the others, are
-    dropped; markers of runs (runningAtMs) are taken away. Your own sessions, the jobs' base rows and all else come out
-    byte for byte as they were, and transcripts are never touched.
+    runs are set to what cron/runs says of the run, and to failed where it says nothing; of each job the newest rows
+    are kept; rows of jobs that are gone, and the others, are dropped; markers of runs (runningAtMs) are taken away.
+    Your own sessions, the jobs' base rows and all else come out byte for byte as they were, and transcripts are never
+    touched.
 
     With --apply each file is written anew beside the old one, compared with it, synced, and swapped in; the old one
     is kept as FILE.cronfsm-TIME.bak. While a gateway has a file in use, nothing is changed. The exit code is 1 where
