@@ -20,7 +20,7 @@ from hypothesis import given
 
 from fsm.cli.main import run
 from fsm.codec.bodies import LEGAL, TARGETS
-from fsm.codec.entries import entry_from_dict, entry_to_dict, entry_to_line, hash_of
+from fsm.codec.entries import GENESIS, entry_from_dict, entry_to_dict, entry_to_line, hash_of
 from fsm.codec.swift import read_line
 from fsm.errors import BadValue
 from fsm.journal.export import export_lines
