@@ -110,7 +110,8 @@ def _show(session: Session, found: Rescue, repaired: list[Repaired], *, applied:
             plain(
                 f"{folder.short(plan.path)}: {many(plan.entries, 'entry', 'entries')}, "
                 f"{_size(plan.file.size) or 'empty'}; "
-                f"{many(runs, 'run')} of {many(len(plan.groups), 'job')} among them, {running:,} running."
+                f"{runs:,} {'is a run' if runs == 1 else 'are runs'} of {many(len(plan.groups), 'job')}, "
+                f"{running:,} of them running."
             )
         )
     rows = [
