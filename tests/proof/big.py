@@ -33,7 +33,7 @@ def keep(graphs: list[Any], lives: list[Any], bugs: list[Any]) -> None:
         "specification": digest(),
         "graphs": [{"name": one.name, "states": one.states, "edges": one.edges, "same": one.same} for one in graphs],
         "live": [{"name": name, "states": verdict.distinct} for name, verdict in lives],
-        "bugs": [{"bug": name, "spec": spec.prop, "steps": len(spec.trace) - 1, "code": code} for name, spec, code, _ in bugs],
+        "bugs": [{"bug": name, "spec": spec.prop, "code": code} for name, spec, code, _ in bugs],
     }  # fmt: skip
     KEPT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
