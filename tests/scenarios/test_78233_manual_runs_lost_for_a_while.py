@@ -93,6 +93,6 @@ def test_with_real_processes_nobody_is_ever_told_that_a_manual_run_is_lost(stage
     assert stage.show("report/1")["state"] == "running"
     assert waiting.poll() is None, "whoever waits for it goes on waiting"
     gate.open()
-    out, _ = waiting.communicate(timeout=30)
+    out, _ = waiting.communicate(timeout=120)
     assert (waiting.returncode, json.loads(out)["state"]) == (0, "succeeded")
     assert stage.triggers("report") == ["queue", "start", "succeed"]

@@ -83,7 +83,7 @@ def test_a_backup_while_somebody_writes_is_one_state_of_it(path: str, tmp_path: 
     writer = threading.Thread(target=guarded)
     writer.start()
     try:
-        assert begun.wait(30)
+        assert begun.wait(120)
         backups = [backup(path, str(tmp_path / f"{number}.db")) for number in range(3)]
     finally:
         stop.set()

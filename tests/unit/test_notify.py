@@ -24,7 +24,7 @@ from fsm.notify.desk import AT_ONCE, Delivery, Desk
 from fsm.notify.lanes import LONGEST_WAIT, MOST_WAITING, Book, Channel, Lane, Message, text_of
 from fsm.notify.notifier import Deliverer
 
-WITHIN_S = 30.0
+WITHIN_S = 120.0
 """What takes longer does not come any more."""
 
 
