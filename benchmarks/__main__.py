@@ -16,6 +16,7 @@ from benchmarks import (  # noqa: F401 (they register)
     listing,
     memory,
     rescue,
+    simulating,
     starting,
     throughput,
     trying,

@@ -112,8 +112,9 @@ def _put(asked: _Asked, command: Put) -> Decision:
         return NOTHING
     anchor = state.anchor if state.anchor is not None else asked.now.utc
     body = JobPut(job, state.version + 1, command.source, anchor)
-    # Where the due times stay, ticks that have no answer yet get theirs from the scheduler, by the new definition.
-    kept = state.definition is not None and same_ticks(state.definition, job)
+    # Where the due times stay, ticks that have no answer yet get theirs from the scheduler, by the new definition. One
+    # that disables the job has no answer for them: from then on nobody asks.
+    kept = state.definition is not None and same_ticks(state.definition, job) and job.enabled
     settled = () if kept else asked.ticks(ending=True)
     pushed = [asked.draft(_ended(asked, run, Reason.QUEUE_OVERFLOW), run.number) for run in overflow(state, job)]
     return Decision((*settled, asked.draft(body), *pushed))

@@ -26,7 +26,7 @@ from fsm.ports import Append, Appended, JobSummary, Pruned, RunQuery
 class _Stream:
     """One stream and its projection."""
 
-    __slots__ = ("_due", "_due_of", "definitions", "entries", "last_hash", "runs", "state")
+    __slots__ = ("_due", "_due_of", "_span", "_span_of", "definitions", "entries", "last_hash", "runs", "state")
 
     def __init__(self, job: str) -> None:
         self.state = JobState(job)
@@ -41,6 +41,8 @@ class _Stream:
         self.definitions: dict[int, Job] = {}
         self._due: Instant | None = None
         self._due_of = self.state
+        self._span: Span | None = None
+        self._span_of = (self.state, 0, 0)
 
     def note(self, entry: Entry, after: JobState, run: Run | None) -> None:
         """Keep the projection in step with one more entry."""
@@ -58,6 +60,24 @@ class _Stream:
         if self._due_of is not self.state:
             self._due, self._due_of = wanted_at(self.state), self.state
         return self._due
+
+    def span(self, keep_runs: int) -> Span:
+        """Reckoned again only when the stream has moved or was cut: it is asked for again and again."""
+        first = self.entries[0].seq
+        state, cut_at, keep = self._span_of
+        if self._span is None or state is not self.state or (cut_at, keep) != (first, keep_runs):
+            over = [run.number for run in self.runs.values() if run.state.terminal]
+            self._span_of = (self.state, first, keep_runs)
+            self._span = Span(
+                self.state.job,
+                self.state.seq,
+                first - 1,
+                self.entries[-1].at,
+                tuple(_mark(entry) for entry in self.entries if isinstance(entry.body, Checkpoint)),
+                over[-keep_runs - 1] if len(over) > keep_runs else 0,
+                min((run.number for run in self.state.runs), default=None),
+            )
+        return self._span
 
     def last_ended(self) -> Run | None:
         return next((run for run in reversed(self.runs.values()) if run.state.terminal), None)
@@ -117,19 +137,7 @@ class MemoryJournal:
     def span(self, job: str, keep_runs: int) -> Span:
         """See the port."""
         stream = self._streams.get(job)
-        if stream is None:
-            return Span(job)
-        marks = tuple(_mark(entry) for entry in stream.entries if isinstance(entry.body, Checkpoint))
-        over = [run.number for run in stream.runs.values() if run.state.terminal]
-        return Span(
-            job,
-            stream.state.seq,
-            stream.entries[0].seq - 1,
-            stream.entries[-1].at,
-            marks,
-            over[-keep_runs - 1] if len(over) > keep_runs else 0,
-            min((run.number for run in stream.state.runs), default=None),
-        )
+        return Span(job) if stream is None else stream.span(keep_runs)
 
     def prune(self, job: str, mark: Mark) -> Pruned:
         """See the port."""

@@ -60,6 +60,10 @@ class Foreign:
 NOTHING_NEW = Foreign()
 
 
+def _ticks(state: JobState) -> bool:
+    return state.definition is not None and state.definition.enabled and state.accounted_to is not None
+
+
 class _Batch:
     """What one turn appends, and the runs that each draft leaves behind, for the events."""
 
@@ -95,8 +99,17 @@ class Settled:
 class Book:
     """Folds by job, and appends to them under one epoch."""
 
-    def __init__(self, journal: Journal, publisher: Publisher, epoch: int, settings: Settings) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        publisher: Publisher,
+        epoch: int,
+        settings: Settings,
+        own_term: Callable[[Entry], bool] = lambda _: False,
+    ) -> None:
+        """`own_term`: whether the beginning of a newer epoch is this scheduler's own."""
         self.journal, self.publisher, self.epoch = journal, publisher, epoch
+        self._own_term = own_term
         self.settings = settings  # bounds over all jobs; an entry in the journal changes them
         self.cursor = journal.last_id()
         self._folds: dict[str, JobState] = {}
@@ -121,8 +134,8 @@ class Book:
                 del self._folds[job]
         self._folds[state.job] = state
         deferred = self.deferred.get(state.job)
-        if deferred is not None and (state.accounted_to is None or deferred.until <= state.accounted_to):
-            del self.deferred[state.job]  # somebody else has answered these ticks
+        if deferred is not None and (not _ticks(state) or deferred.until <= (state.accounted_to or 0)):
+            del self.deferred[state.job]  # somebody else has answered these ticks, or nobody can any more
         return state
 
     def read_foreign(self) -> Foreign:
@@ -165,7 +178,9 @@ class Book:
 
     def _read_scheduler(self, entry: Entry) -> None:
         if isinstance(entry.body, SchedulerUp) and entry.body.epoch > self.epoch:
-            raise Fenced(self.epoch, entry.body.epoch)  # at once, not when something is to be appended
+            if not self._own_term(entry):
+                raise Fenced(self.epoch, entry.body.epoch)  # at once, not when something is to be appended
+            self.epoch = entry.body.epoch
         if isinstance(entry.body, SchedulerSettings):
             self.settings = Settings(entry.body.max_running, entry.body.groups or ())
 

@@ -82,7 +82,7 @@ class Scheduler:
         now = self.clock.now()
         self.strangers = Strangers(self.launcher, self.journal)
         self._presence.up(now, self._settings, self.strangers.find())
-        self.book = Book(self.journal, self.publisher, self._presence.epoch, self._settings)
+        self.book = Book(self.journal, self.publisher, self._presence.epoch, self._settings, self._presence.began)
         self.starter = Starter(self.launcher, self.book, self.strangers, self._nonce, self.clock.now)
         self.watcher = Watcher(self.launcher, self.book, self.clock.now)
         self._drain = Drain(self.journal, self.starter)

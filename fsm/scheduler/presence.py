@@ -8,11 +8,12 @@ from contextlib import suppress
 from attrs import frozen
 
 from fsm.errors import Conflict, Fenced, StoreError
-from fsm.instants import Deadline, Moment
+from fsm.instants import Deadline, Instant, Moment
 from fsm.model.entries import (
     Body,
     Checkpoint,
     Draft,
+    Entry,
     NumbersTaken,
     SchedulerAlive,
     SchedulerDown,
@@ -44,27 +45,47 @@ class Presence:
         self._journal, self._who = journal, who
         self.epoch = 0
         self._signs = 0  # of life, in this term
+        self._over = False  # this term's end is said, and the next one has not begun
+        self._tried: tuple[Body, Instant] | None = None  # the beginning that was tried last, and when
 
     def up(self, now: Moment, settings: Settings, taken: Mapping[str, int]) -> None:
         """Begin the next epoch. In the same transaction, numbers are `taken` that runs have which the journal does not
         know (highest number by job): nobody who sees this scheduler up can be given one of them."""
         self._mark(now)
-        self.epoch = self._journal.epoch() + 1
-        self._signs = 0
-        groups = settings.groups or None
-        body = SchedulerUp(self.epoch, self._who.pid, now.boot_id, self._who.version, settings.max_running, groups)
-        self._append(body, now, taken)
+        epoch, groups = self._journal.epoch() + 1, settings.groups or None
+        body = SchedulerUp(epoch, self._who.pid, now.boot_id, self._who.version, settings.max_running, groups)
+        self._tried = body, now.utc
+        self._append(body, now, epoch, taken)
+        self._begun(epoch)
+
+    def _begun(self, epoch: int) -> None:
+        self.epoch, self._signs, self._over = epoch, 0, False
+
+    def began(self, entry: Entry) -> bool:
+        """Whether this entry is the beginning of a term of our own: the store said that it could not take it, and has
+        it all the same. Then we are in that term. Nobody else begins the same epoch within the same microsecond."""
+        mine = self._tried == (entry.body, entry.at)
+        if mine and isinstance(entry.body, SchedulerUp):
+            self._begun(entry.body.epoch)
+        return mine
 
     def alive(self, now: Moment) -> None:
-        """It is still there."""
-        self._append(SchedulerAlive(self.epoch), now)
-        self._signs += 1
+        """It is still there. Between two terms there is nothing to say but the beginning of the next one."""
+        if not self._over:
+            self._append(SchedulerAlive(self.epoch), now, self.epoch)
+            self._signs += 1
 
     def renew(self, now: Moment, settings: Settings) -> bool:
-        """Begin a new term where this one is long enough. Raises `Fenced` where somebody else has begun one."""
-        if self._signs < TERM:
-            return False
-        self.down(now, "a new term")
+        """Begin a new term where this one is long enough. Raises `Fenced` where somebody else has begun one.
+
+        Where the store takes the end of this term and not the beginning of the next, that one is begun when it is asked
+        again: this scheduler goes on under its old epoch meanwhile, which is the journal's.
+        """
+        if not self._over:
+            if self._signs < TERM:
+                return False
+            self.down(now, "a new term")
+            self._over = True
         if self._journal.epoch() != self.epoch:
             raise Fenced(self.epoch, self._journal.epoch())
         self.up(now, settings, {})
@@ -83,13 +104,13 @@ class Presence:
 
     def draining(self, now: Moment, until: Deadline) -> None:
         """It is still there, starts nothing more, and ends by `until`."""
-        self._append(SchedulerDraining(self.epoch, until), now)
+        self._append(SchedulerDraining(self.epoch, until), now, self.epoch)
 
     def down(self, now: Moment, reason: str) -> None:
         """It ended in good order."""
-        self._append(SchedulerDown(self.epoch, reason), now)
+        self._append(SchedulerDown(self.epoch, reason), now, self.epoch)
 
-    def _append(self, body: Body, now: Moment, taken: Mapping[str, int] | None = None) -> None:
+    def _append(self, body: Body, now: Moment, epoch: int, taken: Mapping[str, int] | None = None) -> None:
         for _ in range(MAX_TRIES):
             batch = [self._draft(SCHEDULER_STREAM, body, now, Actor.SCHEDULER)]
             for job, up_to in (taken or {}).items():
@@ -97,7 +118,7 @@ class Presence:
                 if up_to > one.state.last_number:
                     batch.append(one)
             try:
-                self._journal.append(batch, epoch=self.epoch)
+                self._journal.append(batch, epoch=epoch)
             except Conflict:
                 continue  # a client has changed a setting, which stands in the same stream, or asked for a run
             return

@@ -1,7 +1,8 @@
 """The scheduler prunes by itself: one small piece of work in a quiet moment, so that no tick waits for it.
 
 Streams are looked at in two ways. One that has grown by as much as lies between two checkpoints is looked at soon; and
-all of them are gone through by name, a page a minute, for what has grown old where nothing happens any more.
+all of them are gone through by name, a page a minute and the whole no more than once an hour, for what has grown old
+where nothing happens any more.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 from collections import deque
 
 from fsm.client.prune import Pruner
-from fsm.instants import MINUTE, SECOND, Duration, Moment
+from fsm.instants import HOUR, MINUTE, SECOND, Duration, Moment
 from fsm.model.states import Actor
 from fsm.planning.retention import LEAST_BETWEEN
 from fsm.ports import Clock, Journal, Outputs
 
 LOOK_EVERY = Duration(MINUTE)
 """How often a page of streams is looked at."""
+
+PASS_EVERY = Duration(HOUR)
+"""How often all of them are gone through, where there are few: what is old is counted in days."""
 
 PAGE = 100
 """Streams of a page: some 10 ms a minute. A hundred thousand are gone through within a day."""
@@ -48,8 +52,8 @@ class Retention:
         self._first_pass = True
         self._page_after = ""
         self._put_off_since: int | None = None
-        self._look_at = now.boot + LOOK_EVERY
-        self._work_at = now.boot + LOOK_EVERY
+        self._look_at = self._work_at = now.boot + LOOK_EVERY
+        self._pass_at = self._look_at  # the next pass begins no sooner
 
     def note(self, job: str, seq: int) -> None:
         """The stream has this length now."""
@@ -74,8 +78,11 @@ class Retention:
     def work(self, now: Moment, *, quiet: bool) -> None:
         """One piece of work, if its time has come and it is `quiet` or was not for long."""
         if now.boot >= self._look_at:
-            self._look_at = now.boot + LOOK_EVERY
+            if not self._page_after:
+                self._pass_at = now.boot + PASS_EVERY
             self._next_page()
+            next_at = now.boot + LOOK_EVERY
+            self._look_at = next_at if self._page_after else max(next_at, self._pass_at)
         if not self.busy:
             self._work_at = now.boot
             return

@@ -26,9 +26,11 @@ from fsm.testing.behaviours import (
     hang,
     ignore_term,
     refuse,
+    say_nothing,
     succeed,
     vanish,
 )
+from fsm.testing.disk import Torn
 from fsm.testing.simulation import Simulation
 from fsm.testing.views import Answer, BlockedBy, Refusal, RunView, Time
 from fsm.testing.world import Step
@@ -43,6 +45,7 @@ __all__ = [
     "Simulation",
     "Step",
     "Time",
+    "Torn",
     "cannot_start",
     "child",
     "err",
@@ -50,6 +53,7 @@ __all__ = [
     "hang",
     "ignore_term",
     "refuse",
+    "say_nothing",
     "succeed",
     "vanish",
 ]

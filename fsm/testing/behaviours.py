@@ -37,6 +37,7 @@ class Behaviour:
     signal: int | None = None
     refuses: bool = False
     error_class: ErrorClass | None = None  # it is an agent, which exits with 0 and says that it failed so
+    no_result: bool = False  # it is an agent, which exits with 0 and prints no result
     cannot_start: bool = False  # there is no such program: it is armed, and its exec fails
     cannot_arm: bool = False  # there is no supervisor to be had for it
     ignores_term: bool = False
@@ -87,6 +88,11 @@ def refuse(after: str | int = DEFAULT_AFTER) -> Behaviour:
 def err(error_class: ErrorClass, after: str | int = DEFAULT_AFTER) -> Behaviour:
     """An agent's turn that ends in an error of that class: failed(error)."""
     return Behaviour(parse_duration(after), error_class=error_class)
+
+
+def say_nothing(after: str | int = DEFAULT_AFTER) -> Behaviour:
+    """An agent's turn that exits with 0 and has no result: failed(no_result)."""
+    return Behaviour(parse_duration(after), no_result=True)
 
 
 def cannot_start(*, armed: bool = True) -> Behaviour:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fsm.instants import parse_duration
+from fsm.testing.disk import Torn
 from fsm.testing.host import Host
 from fsm.testing.supervisor import SupervisorProcess
 from fsm.testing.world import Step
@@ -20,11 +21,21 @@ class FaultyHost(Host):
 
     def fail_appends(self, count: int) -> None:
         """The scheduler's next `count` appends fail: the disk has no room for them."""
-        self._failing = count
+        self.disk.failing = count
 
     def fill_disk(self, duration: str | int) -> None:
         """The disk is full for that long, for the scheduler's appends."""
-        self._full_until = self.world.t + parse_duration(duration)
+        self.disk.full_until = self.world.t + parse_duration(duration)
+
+    def tear_append(self, how: Torn, *, of_client: bool = False) -> None:
+        """The scheduler's next append fails, or a client's, and nobody knows whether it is there."""
+        self.disk.tear(how, of_client=of_client)
+
+    def second_scheduler(self) -> None:
+        """Another scheduler begins while this one is up: the lock that keeps it out was bypassed. Both go on, until
+        the first finds out."""
+        self.world.note("a second scheduler begins beside the first")
+        self._begin()
 
     def lose_hints(self, count: int) -> None:
         """The next `count` pokes get lost; the journal and the files still say it all."""
@@ -33,7 +44,7 @@ class FaultyHost(Host):
     def calm(self) -> None:
         """No step is slow, the disk has room, no hint gets lost, nobody is about to die. What is stopped stays so."""
         self.world.lags.clear()
-        self._failing = self._full_until = 0
+        self.disk.calm()
         self.lose_hints(0)
         for life in self._lives:
             life.interruptions.clear()

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from fsm.client.settings import settings
-from fsm.errors import Fenced, JournalFull, StoreError
+from fsm.errors import Fenced, StoreError, WrongEpoch
 from fsm.instants import SECOND, Duration, Instant, parse_duration, parse_instant
 from fsm.journal.memory import MemoryJournal
 from fsm.model.settings import Settings
 from fsm.ports import Journal
 from fsm.testing import invariants as invariants  # registers the laws
 from fsm.testing.behaviours import Behaviour, succeed
-from fsm.testing.interruptions import Crash, crash
+from fsm.testing.disk import Disk
+from fsm.testing.interruptions import Appender, Crash, Interruptions, crash, journal_of
 from fsm.testing.life import Life
 from fsm.testing.witness import Standing, Witness
-from fsm.testing.world import Step, World
+from fsm.testing.world import World
 
 LAG_WEIGHT = 30
 """How often a lag may count in one delay that a law bounds: a turn has a handful of slow steps for each job."""
@@ -50,10 +53,9 @@ class Host:
         self._settings = Settings(max_running)
         self._scripts: dict[str, list[tuple[int, tuple[Behaviour, ...]]]] = {}
         self._lives: list[Life] = []
-        self._failing = 0
-        self._full_until = 0
+        self.disk = Disk(self.world, self.store, self.witness.appended)
+        self.crashes: Counter[str] = Counter()  # how often a scheduler was killed, by the window
         self._calm_since = 0
-        self._ended_early: list[Life] = []
         self.restart()
 
     # ---- time
@@ -107,9 +109,10 @@ class Host:
         try:
             act()
         except Crash:
-            self._end(life, "the scheduler crashes")
-        except Fenced as fenced:
-            self._end(life, f"the scheduler ends: {fenced}")
+            self.crashes[life.interruptions.window] += 1
+            self._end(life, f"the scheduler crashes {life.interruptions.window}")
+        except (Fenced, WrongEpoch) as over:
+            self._end(life, f"the scheduler ends: {over}")
         finally:
             life.busy = False
 
@@ -118,6 +121,8 @@ class Host:
         life.die()
         if life in self._lives:
             self._lives.remove(life)
+        if not self._lives:
+            self.disk.opened_anew()
 
     # ---- schedulers
 
@@ -152,14 +157,14 @@ class Host:
             self._as_process(life, lambda: life.scheduler.end("restart"))
             self._end(life, "the scheduler ends in good order")
         self.advance(after)
+        self._begin(dies_at)
+
+    def _begin(self, dies_at: int | None = None) -> None:
         new = Life(
             self.world,
-            self.store,
+            lambda points: self.seen_by(points, self.disk.scheduler_appends),
             self.behaviour,
             self._bounds(),
-            self._before_append,
-            self.witness.appended,
-            self.witness.rejected,
         )
         if dies_at is not None:
             new.interruptions.at(dies_at, crash)
@@ -171,6 +176,11 @@ class Host:
         except StoreError as trouble:
             self._end(new, f"the scheduler cannot begin: {trouble}")
         self._turns(self.world.t)
+
+    def seen_by(self, points: Interruptions, appender: Appender) -> Journal:
+        """The journal as a process with these points sees it."""
+        prune = partial(self.witness.prune, self.store)
+        return journal_of(self.store, points, appender, self.witness.rejected, prune)
 
     def _bounds(self) -> Settings:
         """Those that were set last, as for `serve`; at first what the simulation was made with."""
@@ -241,13 +251,6 @@ class Host:
                 return behaviours[min(number - last, len(behaviours)) - 1]
         return succeed()
 
-    def _before_append(self) -> None:
-        self.world.spend(Step.APPEND)
-        if self._failing > 0 or self.world.t < self._full_until:
-            self._failing = max(self._failing - 1, 0)
-            self._calm_since = self.world.t
-            raise JournalFull("the simulated disk")
-
     def check(self) -> None:
         """Raise AssertionError, with what happened, if any law was ever broken or is now.
 
@@ -257,6 +260,7 @@ class Host:
         slack = Duration(LAG_WEIGHT * sum(self.world.lags.values()))
         book = None if life is None else getattr(life.scheduler, "book", None)
         behind = book is None or book.cursor < self.store.last_id()
+        calm_since = max(self._calm_since, self.disk.trouble_t)
         self.witness.check(
             Standing(
                 self.world,
@@ -264,11 +268,12 @@ class Host:
                 self.witness,
                 None if life is None else life.scheduler,
                 None if life is None else life.turned_utc,
-                self.world.t - self._calm_since,
+                self.world.t - calm_since,
                 slack,
                 behind or (life is not None and life.wants_turn),
-                self._failing > 0 or self.world.t - self._calm_since < 5 * SECOND,
+                self.disk.failing > 0 or self.world.t - calm_since < 5 * SECOND,
                 [] if life is None else life.publisher.events,
                 self.store.last_id() if life is None else life.publishes_after,
+                [one.knows_epoch for one in self._lives if one is not life and not one.stopped],
             )
         )

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fsm.errors import IllegalEntry
 from fsm.instants import Duration, Instant
 from fsm.model.events import LifecycleEvent
 from fsm.model.settings import Settings
-from fsm.ports import Appended, Journal
+from fsm.ports import Journal
 from fsm.scheduler.core import Scheduler, Wake
 from fsm.scheduler.presence import Who
 from fsm.testing.behaviours import Behaviour
-from fsm.testing.interruptions import LAUNCHER_EFFECTS, PUBLISHER_EFFECTS, Interruptions, journal_of
+from fsm.testing.interruptions import (
+    BETWEEN_LOOKS,
+    LAUNCHER_EFFECTS,
+    PUBLISHER_EFFECTS,
+    Interruptions,
+)
 from fsm.testing.launcher import SimLauncher
 from fsm.testing.world import World
 
@@ -36,20 +40,18 @@ class Life:
     def __init__(
         self,
         world: World,
-        journal: Journal,
+        seen_by: Callable[[Interruptions], Journal],
         behaviour: Callable[[str, int], Behaviour],
         settings: Settings,
-        before_append: Callable[[], None],
-        appended: Callable[[Sequence[Appended]], None],
-        rejected: Callable[[IllegalEntry], None],
     ) -> None:
         self.world = world
         self.interruptions = Interruptions()
+        self.journal = seen_by(self.interruptions)
         self.launcher = SimLauncher(world, behaviour)
-        self.launcher.between = self.interruptions.point
+        self.launcher.between = lambda: self.interruptions.point(BETWEEN_LOOKS)
         self.publisher = _Publisher()
         self.scheduler = Scheduler(
-            journal_of(journal, self.interruptions, before_append, appended, rejected),
+            self.journal,
             world,
             self.interruptions.wrap(self.launcher, LAUNCHER_EFFECTS),
             self.interruptions.wrap(self.publisher, PUBLISHER_EFFECTS),
@@ -63,6 +65,7 @@ class Life:
         self.publishes_after = 0
         self.began_t = world.t
         self.turned_utc: Instant | None = None
+        self.knows_epoch = 0  # of the journal when its last turn began
         self._wake: Wake | None = None
         self._turns_at = (world.t, 0)
 
@@ -99,6 +102,7 @@ class Life:
         self._count()
         self.poked = False
         self.turned_utc = self.world.utc
+        self.knows_epoch = self.journal.epoch()
         self._wake = self.scheduler.turn()
 
     def _count(self) -> None:

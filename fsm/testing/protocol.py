@@ -137,6 +137,8 @@ class SimSupervisor(SupervisorProcess):
             said = AgentEvidence(self.behaviour.error_class)
             why = str(said.error_class)
             return Ended(trigger, Reason.ERROR, ended_at, tree.exit_code, None, why, tree.began_at, said)
+        elif self.behaviour.no_result and tree.exit_code == 0:
+            reason, error = Reason.NO_RESULT, "it printed no result"
         elif tree.exit_code == 0:
             trigger, reason = Trigger.SUCCEED, Reason.COMPLETED
         return Ended(trigger, reason, ended_at, tree.exit_code, tree.signal, error, tree.began_at)

@@ -18,15 +18,20 @@ answered by the scheduler when time goes on, be it by ``advance("0s")``.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
+
+import attrs
 
 from fsm.client.cancel import Canceller
 from fsm.client.engine import Engine
+from fsm.client.prune import Pruner, set_checkpoint
 from fsm.client.settings import change_max_running, change_settings, with_groups
 from fsm.client.settle import Settler
 from fsm.engine.events import event_of
 from fsm.engine.evolve import evolve
 from fsm.engine.runs import run_after
+from fsm.errors import UnknownJob
 from fsm.instants import SECOND
 from fsm.model.entries import Entry, Refused
 from fsm.model.events import LifecycleEvent
@@ -34,19 +39,19 @@ from fsm.model.job import Job
 from fsm.model.settings import Group
 from fsm.model.states import Actor
 from fsm.model.stream import JobState
-from fsm.ports import Journal, RunQuery
-from fsm.testing.faults import FaultyHost
-from fsm.testing.interruptions import LAUNCHER_EFFECTS, Crash, Interruptions, crash, journal_of
+from fsm.ports import Journal, Pruned, RunQuery
+from fsm.testing.evidence import ContradictedHost
+from fsm.testing.interruptions import LAUNCHER_EFFECTS, Crash, Interruptions, crash
 from fsm.testing.launcher import SimLauncher
 from fsm.testing.views import Answer, BlockedBy, Refusal, RunView
 
 
-class Simulation(FaultyHost):
+class Simulation(ContradictedHost):
     """Jobs and runs on a simulated machine.
 
     `start` is what the wall clock says, `seed` decides nonces and nothing else, `max_running` is the scheduler's.
     Clients (`request`, `cancel`, `pause`, …) go through `fsm.Engine`, as the command line does, and work whether or
-    not a scheduler is up. All else that can be done to the machine is in `FaultyHost` and `Host`.
+    not a scheduler is up. All else that can be done to the machine is in `ContradictedHost`, `FaultyHost` and `Host`.
     """
 
     def __init__(
@@ -58,14 +63,16 @@ class Simulation(FaultyHost):
         journal: Journal | None = None,
     ) -> None:
         super().__init__(start, seed, max_running=max_running, journal=journal)
-        self.client_interruptions = Interruptions()
-        witness, points = self.witness, self.client_interruptions
-        journal = journal_of(self.store, points, lambda: None, witness.appended, witness.rejected)
+        self.client_interruptions = points = Interruptions()
+        self.client_crashes: Counter[str] = Counter()  # how often a client was killed, by the window
+        journal = self.seen_by(points, self.disk.client_appends)
         launcher = points.wrap(SimLauncher(self.world, self.behaviour), LAUNCHER_EFFECTS)
         self.settler = Settler(journal, launcher, self.world, pause=self._pause, poke=self._poke)
         self.engine = Engine(
             journal, clock=self.world, stopper=launcher, poke=self._poke, actor=Actor.CLI, pause=self._pause
         )
+        self.pruner = Pruner(journal, self.world, None, Actor.CLI)
+        self._journal = journal  # as clients see it
         self.canceller = Canceller(journal, launcher, self.world, pause=self._pause, poke=self._poke)
 
     def _pause(self, seconds: float) -> None:
@@ -83,6 +90,13 @@ class Simulation(FaultyHost):
     def add_job(self, name: str, **keys: Any) -> bool:  # the keys of the jobs file: each is checked by `Job`
         """Define a job, or change it. False where nothing changed."""
         return self.engine.define(Job(name, **keys), source="simulation")
+
+    def edit_job(self, name: str, **keys: Any) -> bool:  # as for `add_job`
+        """Change these keys of a job and leave the others. False where nothing changed. Raises `UnknownJob`."""
+        job = self.store.state(name).definition
+        if job is None:
+            raise UnknownJob(name)
+        return self.engine.define(attrs.evolve(job, **keys), source="simulation")
 
     def remove_job(self, job: str) -> None:
         """Take a job away; its runs end."""
@@ -104,6 +118,20 @@ class Simulation(FaultyHost):
         """How many runs of jobs with this group may hold a slot at once. False where that was so already."""
         return change_settings(self.engine, lambda now: with_groups(now, [Group(name, most)]))
 
+    def set_checkpoint(self, job: str) -> bool:
+        """Mark the place, as if a checkpoint had come due, where this is a moment for one (`wants_mark`)."""
+        state = self.store.state(job)
+        others = any(run.version != state.version or state.definition is None for run in state.runs)
+        return not others and set_checkpoint(self._journal, state, self.world, Actor.CLI)
+
+    def prune(self, job: str) -> Pruned:
+        """Delete what is beyond the job's `keep`, as ``cronfsm prune`` does, after `set_checkpoint`. What went."""
+        self.set_checkpoint(job)
+        entries, runs = 0, 0
+        while (cut := self.pruner.cut(job)) is not None:
+            entries, runs = entries + cut.entries, runs + cut.runs
+        return Pruned(entries, runs)
+
     def request(self, job: str, *, force: bool = False) -> Answer:
         """Ask for a run now; with `force`, past its breaker and its budget."""
         answer = self.engine.request(job, force=force)
@@ -124,6 +152,7 @@ class Simulation(FaultyHost):
         try:
             return RunView.of(self.canceller.cancel(found))
         except Crash:
+            self.client_crashes[self.client_interruptions.window] += 1
             self.world.note(f"a client is killed while it cancels {run_id}")
             return None
         finally:

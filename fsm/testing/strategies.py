@@ -98,6 +98,29 @@ RETRIES: list[dict[str, Any] | None] = [
 BREAKERS: list[dict[str, Any] | None] = [None, None, {"failures": 2, "cooldown": "2m"}]
 
 
+EDITS = st.sampled_from(
+    [
+        {"timeout": "40s"},
+        {"grace": "0s"},
+        {"retry": RETRIES[1]},
+        {"retry": None},
+        {"breaker": BREAKERS[-1]},
+        {"overlap": "queue", "queue_limit": 3},
+        {"overlap": "skip"},
+        {"queue_limit": 1},
+        {"keep": {"runs": 1}},
+        {"keep": {"runs": 3}},
+        {"enabled": False},
+        {"enabled": True},
+        {"schedule": "* * * * *"},
+        {"schedule": None},
+        {"leftovers": "keep"},
+        {"priority": 1},
+    ]
+)
+"""Keys that an edit changes, all others being left alone."""
+
+
 def job_keys() -> st.SearchStrategy[dict[str, Any]]:
     """Keys of the jobs file for one job, but for its name."""
     return st.fixed_dictionaries(
@@ -122,5 +145,6 @@ def job_keys() -> st.SearchStrategy[dict[str, Any]]:
             "leftovers": st.sampled_from(["end", "end", "keep"]),
             "priority": st.sampled_from([0, 0, 1, -100]),
             "group": st.sampled_from([None, None, GROUP]),
+            "keep": st.sampled_from([None, {"runs": 1}, {"runs": 3}]),
         }
     )

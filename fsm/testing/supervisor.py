@@ -42,14 +42,14 @@ _LOCKED = frozenset({Stage.ARMED, Stage.EXECUTING, Stage.KILLING, Stage.REPORTED
 class SupervisorProcess:
     """One arming of one run."""
 
-    def __init__(self, world: World, launcher: SimLauncher, order: Order, behaviour: Behaviour) -> None:
+    def __init__(self, world: World, launcher: SimLauncher | None, order: Order, behaviour: Behaviour) -> None:
         self.world, self.order, self.behaviour = world, order, behaviour
         self.nonce = order.nonce
         now = world.now()
         self.arming = Arming(order.nonce, now.boot_id, world.next_pid(), now.boot // 10_000)
         self.stage = Stage.FORKED
         self.mute = self.holds_mailbox = self.terminated = False
-        self.pipe: SimLauncher | None = launcher  # the go pipe; None once it is closed
+        self.pipe = launcher  # the go pipe; None once it is closed
         self.run_by: Deadline | None = None  # the go, once it is there
         self.stop: Reason | None = None  # the mailbox
         self.tree: Tree | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from attrs import define, field
@@ -9,19 +10,22 @@ from attrs import define, field
 from fsm.engine.evolve import evolve
 from fsm.errors import IllegalEntry
 from fsm.instants import Instant
-from fsm.model.entries import Entry, SchedulerSettings, SchedulerUp
+from fsm.model.entries import Ended, Entry, Queued, SchedulerSettings, SchedulerUp
 from fsm.model.events import LifecycleEvent
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.model.settings import Group
-from fsm.model.states import Kind
+from fsm.model.states import Kind, Reason, State, Trigger
 from fsm.model.stream import JobState
-from fsm.ports import Appended, Journal
+from fsm.planning.retention import Mark
+from fsm.ports import Appended, Journal, Pruned
 from fsm.scheduler.core import Scheduler
 from fsm.testing.invariants.law import (
     ARMING_LAWS,
     ENTRY_LAWS,
     EXECUTION_LAWS,
+    PRUNE_LAWS,
     STANDING_LAWS,
+    Cut,
     Execution,
     Seen,
     sentence,
@@ -33,6 +37,13 @@ from fsm.testing.world import World
 
 MAX_VIOLATIONS = 20
 """How many are kept; the first is what matters, and what follows from it may not end."""
+
+
+def edge_of(entry: Entry) -> tuple[State | None, Trigger, Reason | None]:
+    """The edge of the table that a transition takes."""
+    if isinstance(entry.body, Ended):
+        return entry.source, entry.body.trigger, entry.body.reason
+    return (None, Trigger.QUEUE, None) if isinstance(entry.body, Queued) else (entry.source, Trigger.START, None)
 
 
 @define(slots=True, eq=False)
@@ -50,6 +61,7 @@ class Standing:
     faulty_store: bool
     published: Sequence[LifecycleEvent]
     published_after: int  # the id after which this scheduler publishes
+    rivals: Sequence[int]  # of each other scheduler that is not stopped: the epoch when its last turn began
 
 
 @define(slots=True, eq=False)
@@ -60,6 +72,7 @@ class Witness:
     streams: dict[str, Stream] = field(factory=dict)
     entries: int = 0
     transitions: list[int] = field(factory=list)  # ids, in commit order
+    edges: Counter[tuple[State | None, Trigger, Reason | None]] = field(factory=Counter)  # how often each was taken
     touched: set[str] = field(factory=set)  # streams appended to since the last check
     epoch: int = 0
     max_running: int | None = None
@@ -120,6 +133,7 @@ class Witness:
                     self.wrong(name, what)
             if entry.kind is Kind.TRANSITION:
                 self.transitions.append(entry.id)
+                self.edges[edge_of(entry)] += 1
         stream.read(entry, self.world.t)
 
     def _chain(self, stream: Stream, entry: Entry) -> None:
@@ -160,6 +174,19 @@ class Witness:
             if what is not None:
                 self.wrong(name, what)
         stream.executed.add(supervisor.order.number)
+
+    def prune(self, journal: Journal, job: str, mark: Mark) -> Pruned:
+        """Cut a stream, and hold what is left of it against what there was."""
+        before = list(journal.entries(job=job))
+        state, head = journal.state(job), journal.head(job)
+        pruned = journal.prune(job, mark)
+        act = Cut(self.stream(job), journal, before, state, head, mark, self.world.utc)
+        self.world.note(f"{job} is pruned: {pruned.entries} entries, {pruned.runs} runs")
+        for name, law in PRUNE_LAWS.items():
+            what = law(act)
+            if what is not None:
+                self.wrong(name, what)
+        return pruned
 
     def check(self, now: Standing) -> None:
         """Hold the standing laws; then raise AssertionError with a trace if any law was ever broken."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import attrs
 import pytest
+from mutants_store import MUTANTS_OF_STORE_AND_EVIDENCE
 
 from fsm.engine import allowed as allowed_module
 from fsm.engine import decide as decide_module
@@ -264,7 +265,7 @@ def replaced_without_a_stop(patch: pytest.MonkeyPatch) -> None:
     """The run in the way is judged, and nobody tells its supervisor."""
 
     def stop(self, job, execution, reason, verdict):
-        return [book_module.Intent(job, verdict)]
+        return self.examine(job) or [book_module.Intent(job, verdict)]
 
     patch.setattr(Watcher, "_stop", stop)
 
@@ -319,7 +320,11 @@ MUTANTS: dict[str, tuple[Mutant, tuple[str, ...]]] = {
     "a retry again and again": (retry_again_and_again, ("a_retry_is_a_new_run_of_a_failed_one",)),
     "no budget": (no_budget, ("the_budget_is_kept",)),
     "no breaker": (no_breaker, ("the_breaker_holds",)),
-    "replaced without a stop": (replaced_without_a_stop, ("stop_comes_before_a_foreign_verdict",)),
+    "replaced without a stop": (
+        replaced_without_a_stop,
+        ("stop_comes_before_a_foreign_verdict", "a_supervisors_word_comes_first"),
+    ),
     "replaced for nothing": (replaced_for_nothing, ("what_is_replaced_makes_room",)),
+    **MUTANTS_OF_STORE_AND_EVIDENCE,
 }
 """What the bug is called, how it is put in, and the laws of which one must be named as broken."""

@@ -7,16 +7,29 @@ from collections.abc import Callable
 from hypothesis import currently_in_test_context, event, target
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from rest import come_to_rest
 
 from fsm.client.answers import SupervisorMute
-from fsm.testing import Simulation, fail
-from fsm.testing.strategies import ADVANCES, GROUP, JUMPS, LAGS, MOMENTS, POINTS, STEPS, all_lags, job_keys, scripts
+from fsm.errors import StoreError
+from fsm.testing import Simulation, Torn, fail, hang, succeed
+from fsm.testing.interruptions import crash, windows
+from fsm.testing.strategies import (
+    ADVANCES,
+    EDITS,
+    GROUP,
+    JUMPS,
+    LAGS,
+    MOMENTS,
+    POINTS,
+    STEPS,
+    all_lags,
+    job_keys,
+    scripts,
+)
 
 NAMES = st.sampled_from(["a", "b"])
 
-QUIET_STEPS = 60
-"""How often ten minutes may pass until nothing is open: far longer than every deadline that `job_keys` gives, added
-up over all runs that can be waiting."""
+TORN = st.sampled_from(list(Torn))
 
 
 class SchedulerMachine(RuleBasedStateMachine):
@@ -41,6 +54,15 @@ class SchedulerMachine(RuleBasedStateMachine):
     def _known(self, name: str) -> bool:
         return name in self.sim.store.job_names()
 
+    def _told(self, call: Callable[[], object]) -> bool:
+        """A client's call. It may be told that a supervisor, or the disk, cannot be reached."""
+        try:
+            call()
+        except (SupervisorMute, StoreError) as error:
+            event(f"a client is told: {type(error).__name__}")
+            return False
+        return True
+
     # ---- time
 
     @rule(duration=ADVANCES)
@@ -55,7 +77,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @rule(name=NAMES, keys=job_keys(), runs=scripts(), then=MOMENTS)
     def define(self, name, keys, runs, then):
-        self.sim.add_job(name, **keys)
+        self._told(lambda: self.sim.add_job(name, **keys))
         self.sim.script(name, runs)
         self.sim.advance(then)
 
@@ -78,10 +100,13 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     def _request(self, name: str, force: bool = False) -> None:
         if self._known(name):
-            answer = self.sim.request(name, force=force)
-            assert answer.enqueued != (answer.ran is False)
-            if answer.enqueued:
-                assert self.sim.run(answer.run_id).state == "queued"  # it is in the history before the answer is
+            self._told(lambda: self._answered(name, force))
+
+    def _answered(self, name: str, force: bool) -> None:
+        answer = self.sim.request(name, force=force)
+        assert answer.enqueued != (answer.ran is False)
+        if answer.enqueued:
+            assert self.sim.run(answer.run_id).state == "queued"  # it is in the history before the answer is
 
     @rule(name=NAMES, dies_at=st.one_of(st.none(), st.integers(1, 6)), then=MOMENTS)
     def cancel(self, name, dies_at, then):
@@ -91,28 +116,41 @@ class SchedulerMachine(RuleBasedStateMachine):
     def _cancel(self, name: str, dies_at: int | None = None) -> None:
         open_runs = self.sim.store.state(name).open_runs
         if open_runs:
-            try:
-                self.sim.cancel(open_runs[0].id, dies_at=dies_at)
-            except SupervisorMute:
-                event("its supervisor cannot be reached")
+            self._told(lambda: self.sim.cancel(open_runs[0].id, dies_at=dies_at))
 
     @rule(name=NAMES, what=st.sampled_from(["pause", "resume", "remove"]), then=MOMENTS)
     def change(self, name, what, then):
         if self._known(name):
-            try:
-                {"pause": self.sim.pause, "resume": self.sim.resume, "remove": self.sim.remove_job}[what](name)
-            except SupervisorMute:
-                event("its supervisor cannot be reached")
+            acts = {"pause": self.sim.pause, "resume": self.sim.resume, "remove": self.sim.remove_job}
+            self._told(lambda: acts[what](name))
         self.sim.advance(then)
 
     @rule(most=st.sampled_from([8, 1, 2]))
     def set_max_running(self, most):
-        self.sim.set_max_running(most)
+        self._told(lambda: self.sim.set_max_running(most))
+
+    @rule(name=NAMES, keys=EDITS, then=MOMENTS)
+    def edit(self, name, keys, then):
+        """Some keys change and the others stay; where these move no tick, none moves (`an_edit_leaves_the_ticks`)."""
+        if self._known(name):
+            self._told(lambda: self.sim.edit_job(name, **keys))
+        self.sim.advance(then)
+
+    @rule(name=NAMES, count=st.sampled_from([0, 2, 4]), waits=st.booleans())
+    def prune(self, name, count, waits):
+        """After some more runs, and while another one waits or runs; the scheduler goes on beside it."""
+        if self._known(name):
+            self._told(lambda: self.sim.set_checkpoint(name))
+            self.sim.script(name, [*[succeed("0s")] * count, hang()])
+            for _ in range(count + waits):
+                self._request(name, force=True)
+                self.sim.advance("1s")
+        self._told(lambda: self.sim.prune(name))
 
     @precondition(lambda self: not self.sim.up)
     @rule(name=NAMES)
     def settle_without_a_scheduler(self, name):
-        self.sim.settle(name)
+        self._told(lambda: self.sim.settle(name))
 
     # ---- the scheduler
 
@@ -149,13 +187,49 @@ class SchedulerMachine(RuleBasedStateMachine):
         acts: dict[str, Callable[[], object]] = {
             "request": lambda: self._request(name),
             "cancel": lambda: self._cancel(name),
-            "pause": lambda: self._known(name) and self.sim.pause(name),
-            "resume": lambda: self._known(name) and self.sim.resume(name),
-            "room": lambda: self.sim.set_max_running(2 + at % 2),
+            "pause": lambda: self._known(name) and self._told(lambda: self.sim.pause(name)),
+            "resume": lambda: self._known(name) and self._told(lambda: self.sim.resume(name)),
+            "room": lambda: self._told(lambda: self.sim.set_max_running(2 + at % 2)),
             "kill": lambda: self.sim.kill_supervisor(name),
             "mute": lambda: self.sim.mute_supervisor(name),
         }
         self.sim.interrupt(at, acts.get(what, lambda: self.sim.advance(what)))
+        self.sim.advance(then)
+
+    @rule(window=st.sampled_from(windows()), name=NAMES, then=MOMENTS)
+    def crash_in_a_window(self, window, name, then):
+        """Killed at the next point of that name, be it soon or never."""
+        if self.sim.life is not None:
+            self.sim.life.interruptions.when(window, crash)
+        self._request(name)
+        self.sim.advance(then)
+
+    @rule(at=st.one_of(st.none(), POINTS), then=MOMENTS)
+    def second_scheduler(self, at, then):
+        """Another one begins while this one is up: its lock was bypassed, or it is only slow."""
+        if at is None or self.sim.life is None:
+            self.sim.second_scheduler()
+        else:
+            self.sim.interrupt(at, self.sim.second_scheduler)
+        self.sim.advance(then)
+
+    # ---- evidence
+
+    @rule(name=NAMES, cancels=st.booleans(), wait=st.sampled_from(["0s", "10s", "2m"]))
+    def report_late(self, name, cancels, wait):
+        """A supervisor that was given up, or may have been, says afterwards that its command had succeeded."""
+        if self.sim.let_end_unheard(name) is None:
+            return
+        if cancels:
+            self._cancel(name)
+        self.sim.advance(wait)
+        self.sim.unmute_supervisor(name)
+        self.sim.advance("1s")
+
+    @rule(name=NAMES, how=st.sampled_from(["rewrite_report", "contradict"]), then=MOMENTS)
+    def contradict(self, name, how, then):
+        """A report says another verdict than it did; or another arming of the run has left one."""
+        {"rewrite_report": self.sim.rewrite_report, "contradict": self.sim.contradict}[how](name)
         self.sim.advance(then)
 
     # ---- the machine
@@ -202,6 +276,16 @@ class SchedulerMachine(RuleBasedStateMachine):
             self.sim.fill_disk(what)
         self.sim.advance(then)
 
+    @rule(how=TORN, client=st.booleans(), name=NAMES, again=st.booleans(), dies=st.booleans(), then=MOMENTS)
+    def tear_an_append(self, how, client, name, again, dies, then):
+        """An append fails, and nobody knows whether it is there; its process may die of it. Who asked asks again."""
+        self.sim.tear_append(how, of_client=client)
+        if dies and not client and self.sim.life is not None:
+            self.sim.life.interruptions.when(f"torn append ({how})", crash)
+        for _ in range(1 + again):
+            self._request(name)
+        self.sim.advance(then)
+
     @rule(count=st.integers(1, 4), then=MOMENTS)
     def lose_hints(self, count, then):
         self.sim.lose_hints(count)
@@ -221,35 +305,4 @@ class SchedulerMachine(RuleBasedStateMachine):
         sim = self.sim
         if currently_in_test_context():
             target(float(sim.store.last_id()), label="entries")
-        self._until_quiet()
-        before = [sim.store.state(name) for name in sim.store.streams()]
-        sim.store.rebuild()
-        assert [sim.store.state(name) for name in sim.store.streams()] == before
-        for run in sim.runs():
-            assert run.state.terminal, run
-            assert run.slot == "free", run
-        assert not list(sim.world.everyone()), "a process is left"
-        assert sim.life is None or sim.life.launcher.examining == 0, "a life lock is kept for nothing"
-
-    def _until_quiet(self) -> None:
-        sim = self.sim
-        sim.calm()
-        self._need_a_scheduler()
-        sim.advance("30m")  # supervisors that are stopped, and processes that nobody can end, are to be coped with
-        sim.check()
-        for name in sim.store.job_names():
-            sim.add_job(name, enabled=False)
-        for _ in range(QUIET_STEPS):
-            sim.end_faults()  # again each time: what cannot be ended may have been started only now
-            self._need_a_scheduler()
-            sim.advance("10m")
-            sim.check()
-            if not sim.store.busy_jobs() and not list(sim.world.everyone()):
-                return
-        raise AssertionError(
-            "\n".join(["never ends:", *(str(run) for run in sim.runs() if run.slot == "held"), *sim.world.trace])
-        )
-
-    def _need_a_scheduler(self) -> None:
-        if not self.sim.up:
-            self.sim.restart()  # an old one may have found out that it is over
+        come_to_rest(sim)

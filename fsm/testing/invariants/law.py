@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from fsm.instants import Instant
 from fsm.model.entries import Entry
+from fsm.model.stream import JobState
+from fsm.planning.retention import Mark
+from fsm.ports import Journal
 from fsm.testing.ledger import Story, Stream
 from fsm.testing.supervisor import SupervisorProcess
 from fsm.testing.world import World
@@ -41,13 +45,32 @@ class Execution:
     supervisor: SupervisorProcess
 
 
+@frozen(slots=True)
+class Cut:
+    """A stream right after it was pruned up to `mark`: `entries`, fold and head are those of before."""
+
+    stream: Stream
+    journal: Journal
+    entries: Sequence[Entry]
+    state: JobState
+    head: tuple[int, str]
+    mark: Mark
+    now: Instant
+
+    def had(self, number: int) -> bool:
+        """Whether that run was there before."""
+        return any(entry.run == number for entry in self.entries)
+
+
 EntryLaw = Callable[[Seen], "str | None"]
 ActLaw = Callable[[Execution], "str | None"]
+PruneLaw = Callable[[Cut], "str | None"]
 StandingLaw = Callable[["Standing"], Iterator[str]]
 
 ENTRY_LAWS: dict[str, EntryLaw] = {}
 ARMING_LAWS: dict[str, ActLaw] = {}
 EXECUTION_LAWS: dict[str, ActLaw] = {}
+PRUNE_LAWS: dict[str, PruneLaw] = {}
 STANDING_LAWS: dict[str, StandingLaw] = {}
 
 
@@ -69,6 +92,12 @@ def of_execution(law: ActLaw) -> ActLaw:
     return law
 
 
+def of_prune(law: PruneLaw) -> PruneLaw:
+    """Held against each stream as it is pruned."""
+    PRUNE_LAWS[law.__name__] = law
+    return law
+
+
 def standing(law: StandingLaw) -> StandingLaw:
     """Held at any time: what must be true between events."""
     STANDING_LAWS[law.__name__] = law
@@ -77,6 +106,12 @@ def standing(law: StandingLaw) -> StandingLaw:
 
 def sentence(name: str) -> str:
     """The sentence of the design that a law stands for."""
-    laws: dict[str, Callable[..., object]] = {**ENTRY_LAWS, **ARMING_LAWS, **EXECUTION_LAWS, **STANDING_LAWS}
+    laws: dict[str, Callable[..., object]] = {
+        **ENTRY_LAWS,
+        **ARMING_LAWS,
+        **EXECUTION_LAWS,
+        **PRUNE_LAWS,
+        **STANDING_LAWS,
+    }
     law = laws.get(name)
     return "" if law is None else " ".join((law.__doc__ or "").split())

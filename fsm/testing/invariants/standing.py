@@ -149,6 +149,18 @@ def _runs_agree(now: Standing, stream: Stream) -> Iterator[str]:
 
 
 @standing
+def late_evidence_moves_nothing(now: Standing) -> Iterator[str]:
+    """What is learnt after the verdict is recorded beside it, never over it: no fold forgets how a run ended."""
+    for job in now.witness.touched:
+        for number in now.witness.streams[job].changed:
+            story, run = now.witness.streams[job].stories[number], now.journal.run(job, number)
+            if story.ended is not None and run is not None:
+                said, first = (run.reason, run.ended_at), (story.ended.reason, story.ended.ended_at)
+                if said != first:
+                    yield f"{story.id} ended as {first}, and the projection says {said} now"
+
+
+@standing
 def what_is_journaled_is_published(now: Standing) -> Iterator[str]:
     """Events are published in the same step as the journaled transition and in its order, none twice, none left out."""
     published = [event.id for event in now.published]
@@ -191,3 +203,11 @@ def the_scheduler_is_well(now: Standing) -> Iterator[str]:
     """A store that takes every entry is no trouble to a scheduler."""
     if now.scheduler is not None and now.scheduler.trouble is not None and not now.faulty_store:
         yield f"the scheduler says: {now.scheduler.trouble}"
+
+
+@standing
+def the_fenced_one_ends(now: Standing) -> Iterator[str]:
+    """A scheduler that has been replaced finds out in its next turn, before it does anything, and ends."""
+    for epoch in now.rivals:
+        if epoch >= now.witness.epoch:
+            yield f"a scheduler saw epoch {epoch} begin, which is another one's, and goes on"

@@ -55,14 +55,15 @@ def no_tick_fires_early(seen: Seen) -> str | None:
 @of_entry
 def ticks_are_settled_before_a_change(seen: Seen) -> str | None:
     """Every tick is accounted for, also those that came right before the job was changed, paused or removed. An edit
-    that keeps the due times settles nothing: its ticks are still to be answered, by the new definition."""
+    that keeps the due times settles nothing: its ticks are still to be answered, by the new definition. One that
+    disables the job does: nobody answers them afterwards."""
     body = seen.entry.body
     if not isinstance(body, JobPut | JobRemoved | JobPaused | JobResumed):
         return None
     table, stream = seen.stream.table, seen.stream
     if table is None or stream.answered_to is None or stream.definition is None:
         return None
-    if isinstance(body, JobPut) and same_due_times(stream.definition, body.job):
+    if isinstance(body, JobPut) and same_due_times(stream.definition, body.job) and body.job.enabled:
         return None
     left = table.span(stream.answered_to, stream.come_until(seen.entry.at), stream.anchor)
     if left is not None:

@@ -19,7 +19,7 @@ def _verdict(seen: Seen) -> tuple[Ended, SupervisorProcess] | None:
 
 
 def _says_no(behaviour: Behaviour) -> bool:
-    return behaviour.refuses or behaviour.error_class is not None
+    return behaviour.refuses or behaviour.no_result or behaviour.error_class is not None
 
 
 @of_entry
@@ -49,6 +49,8 @@ def failure_is_real(seen: Seen) -> str | None:
         return f"{supervisor.run_id} failed with {verdict.exit_code}, and its command with {tree.exit_code}"
     if (verdict.reason is Reason.REFUSED) != (supervisor.behaviour.refuses and tree.signal is None):
         return f"{supervisor.run_id} failed ({verdict.reason}), which is not what it did"
+    if verdict.reason is Reason.NO_RESULT and not supervisor.behaviour.no_result:
+        return f"{supervisor.run_id} failed ({verdict.reason}), and its command is no agent that says nothing"
     return None
 
 
@@ -125,6 +127,19 @@ def a_supervisors_word_comes_first(seen: Seen) -> str | None:
     if supervisor.stopped_at_t is None or supervisor.judged_at_t < supervisor.stopped_at_t:
         said = supervisor.report.verdict
         return f"{supervisor.run_id} ends ({verdict.reason}), and its supervisor had said {said.reason} before"
+    return None
+
+
+@of_entry
+def evidence_is_of_the_right_arming(seen: Seen) -> str | None:
+    """What another arming of the same run reports is never judged by."""
+    judged = _verdict(seen)
+    if judged is None or judged[0] == judged[1].report.verdict:
+        return None
+    verdict, own = judged
+    for other in seen.world.folders.get(seen.entry.job, {}).get(own.order.number, ()):
+        if other is not own and other.report.verdict == verdict:
+            return f"{own.run_id} ends by the report of another arming [{other.nonce[:4]}]"
     return None
 
 
