@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 
 from fsm.cli.captured import CapturedOutput
 from fsm.cli.commands.logs import Raw
-from fsm.cli.commands.run import Interrupted, told_end
 from fsm.cli.context import Session
 from fsm.cli.exits import exit_of_state
 from fsm.cli.output import give_up_stdout, note
+from fsm.cli.runend import Interrupted, told_end
 from fsm.cli.settling import canceller, see_off
 from fsm.client.engine import Engine
 from fsm.client.here import Here

@@ -12,22 +12,18 @@ from fsm.cli.exits import Exit, exit_of_state
 from fsm.cli.group import Command
 from fsm.cli.lookup import known_job
 from fsm.cli.output import complain, note
+from fsm.cli.runend import Interrupted, told_end
 from fsm.cli.runjson import blocker_json, run_json
 from fsm.cli.settling import settler
-from fsm.cli.tables import plain
 from fsm.cli.times import relative, span, stamp
-from fsm.cli.words import REFUSAL_TEXT, ending, quoted
+from fsm.cli.words import REFUSAL_TEXT, quoted
 from fsm.client.engine import Engine
 from fsm.model.entries import Refused
 from fsm.model.run import Run, run_id
-from fsm.model.states import HELD_BACK, State
+from fsm.model.states import HELD_BACK
 
 STARTED_WITHIN = 1.0
 """Seconds between two questions whether a scheduler is up, while one waits for a run."""
-
-
-class Interrupted(click.Abort):
-    """Ctrl-C while waiting; carries the sentence to say."""
 
 
 @click.command(
@@ -165,13 +161,6 @@ def _wait(session: Session, engine: Engine, run: Run) -> int:
     else:
         session.output.text(told_end(session, ended))
     return exit_of_state(ended.state)
-
-
-def told_end(session: Session, ended: Run) -> str:
-    """How a run ended, in one sentence, and its error if that says more."""
-    text = session.output.paint_state(ended.state, f"{ended.id} {ending(ended)}.")
-    more = ended.error and ended.state is not State.TIMED_OUT  # a timeout's text says what is said already
-    return f"{text}\n{plain(ended.error or '')}" if more else text
 
 
 class _Tending:
