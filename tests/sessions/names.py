@@ -47,6 +47,7 @@ _RULES: Sequence[tuple[re.Pattern[str], str]] = [
         (r"#\d+\b", "#<id>"),
         (r"\b\d{8}T\d{6}Z?(?:-\d+)*\b", "<stamp>"),
         (r"\b\d+\.\d [kMG]B\b", "<size>"),
+        (r"(reap \(\w+\))  \[(?:cli|supervisor)\]", r"\1  [<whoever came first>]"),
         (r"disk_free=\S+", "disk_free=<bytes>"),
         (r"success_age=\d+s", "success_age=<seconds>"),
         (r'"(disk_free_bytes|journal_bytes)": ?\d+', r'"\1": <bytes>'),
