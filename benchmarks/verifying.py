@@ -13,7 +13,7 @@ from benchmarks.figures import Beside, Figure, Sample, at_least
 from benchmarks.registry import ROOT, Setting, benchmark, progress
 from fsm.journal.export import export_lines
 from fsm.journal.memory import MemoryJournal
-from fsm.journal.verify import verify_lines
+from fsm.journal.verify import Checker, verify_lines
 from fsm.lifecycle.machine import machine
 from fsm.testing.scribe import Scribe
 
@@ -27,7 +27,7 @@ def verify(setting: Setting) -> list[Figure]:
     with setting.scratch() as folder:
         path = os.path.join(folder, "journal.jsonl")
         progress("writing a journal")
-        _fill(path, setting.size(500, 25))
+        _fill(path, setting.size(1250, 25))
         found = setting.in_turns({"verify": lambda: _child(path)})["verify"]
     triggers = Sample([one["triggers"] for one in found], "/s")
     beside = (Beside("`transitions`, triggers on a light model", triggers, at_least(100 / 140)),)
@@ -72,19 +72,14 @@ def _main(path: str) -> None:
         model.state = "unborn"
         event.trigger(model)
     triggers = _TRIGGERS / (time.process_time() - begin)
-    entries = 0
-
-    def counted():  # type: ignore[no-untyped-def]
-        nonlocal entries
-        with open(path, "rb") as file:
-            for line in file:
-                entries += 1
-                yield line
-
+    checker = Checker()
     begin = time.process_time()
-    if list(verify_lines(counted())):
+    with open(path, "rb") as file:
+        wrong = list(verify_lines(file, checker))
+    took = time.process_time() - begin
+    if wrong:
         raise SystemExit("the journal is not right")
-    print(json.dumps({"rate": entries / (time.process_time() - begin), "entries": entries, "triggers": triggers}))
+    print(json.dumps({"rate": checker.entries / took, "entries": checker.entries, "triggers": triggers}))
 
 
 if __name__ == "__main__":
