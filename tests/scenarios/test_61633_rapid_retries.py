@@ -137,7 +137,7 @@ def steps_of_a_start(path: Path, history: int) -> int:
 
     with counted_steps() as steps:
         journal = SqliteJournal(path)
-        life = Life(World(START, 0), journal, lambda job, number: succeed(), Settings(8), _nothing, _nothing, _nothing)
+        life = Life(World(START, 0), lambda points: journal, lambda job, number: succeed(), Settings(8))
         life.begin()
         life.turn()
         life.turn()
@@ -162,10 +162,6 @@ def counted_steps() -> Iterator[list[int]]:
         yield steps
     finally:
         apsw.connection_hooks.remove(opened)
-
-
-def _nothing(*_: object) -> None:
-    return None
 
 
 def test_a_start_costs_what_is_open_whatever_the_history_holds(tmp_path: Path) -> None:
