@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DEMO := demo-data
 FOR ?= 32s
 
-.PHONY: demo test crash zones fuzz days proof revert-check check format diagrams bench clean help
+.PHONY: demo test crash zones fuzz days proof revert-check check format diagrams edges bench clean help
 
 help:            ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -44,8 +44,8 @@ days: $(STAMP)   ## Ten thousand simulated days of a scheduler full of faults (D
 proof: $(STAMP)  ## Every proof of the specification and of the code against it; writes specs/proofs.md (FULL=1: the big bounds, too)
 	$(BIN)/python tests/proof/prove.py $(if $(FULL),--full)
 
-revert-check: $(STAMP) ## Take each fix out of a copy, and demand that the test that is named for it fails
-	$(BIN)/python tests/revert/check.py
+revert-check: $(STAMP) ## Take each fix out of a copy, and demand that the test that is named for it fails (ONLY=safety: some)
+	$(BIN)/python tests/revert/check.py $(ONLY)
 
 check: $(STAMP)  ## Lint, types, layers
 	$(BIN)/ruff check .
@@ -57,7 +57,11 @@ format: $(STAMP) ## Put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-diagrams: $(STAMP) ## Draw the lifecycle anew from its table
+diagrams: $(STAMP) ## Draw the lifecycle anew from its table, and coloured by the edges that the tests took
+	$(BIN)/python diagrams/draw.py
+
+edges: $(STAMP)  ## Run the tests, count how often they take each edge of the lifecycle, and draw that
+	$(BIN)/python -m pytest -n auto --dist loadgroup --edges diagrams/taken.json
 	$(BIN)/python diagrams/draw.py
 
 bench: $(STAMP)  ## Measure, each figure beside its limit and a peer

@@ -13,10 +13,10 @@ from benchmarks.limits import syncs_per_s
 from benchmarks.registry import Setting, benchmark
 from fsm.client.engine import Engine
 from fsm.engine.decide import decide
-from fsm.engine.evolve import evolve
+from fsm.engine.steps import Step, step
 from fsm.journal.sqlite import SqliteJournal
 from fsm.model.commands import Command, Judge, Put, Release, Request, Start
-from fsm.model.entries import Draft, Ended, Refused
+from fsm.model.entries import Ended, Refused
 from fsm.model.job import Job
 from fsm.model.run import Arming
 from fsm.model.states import Actor, Evidence, Reason, Trigger
@@ -130,13 +130,13 @@ class Worker:
 
     def _decide(self, first: JobState, commands: tuple[Command, ...]) -> Append:
         state = first
-        drafts: list[Draft] = []
+        steps: list[Step] = []
         for command in commands:
             decision = decide(state, command, self._clock.now(), Actor.API)
             for draft in decision.drafts:
-                state = evolve(state, draft)
-            drafts += decision.drafts
-        return Append(first, tuple(drafts))
+                steps.append(made := step(state, draft))
+                state = made.after
+        return Append(first, tuple(made.draft for made in steps), tuple(steps))
 
 
 def _folds(journal: SqliteJournal, runs: int) -> float:

@@ -21,6 +21,7 @@ from benchmarks.figures import Figure, Sample, at_most
 from benchmarks.own_memory import peak_mib
 from benchmarks.registry import ROOT, Setting, benchmark, progress
 from fsm.client.engine import Engine
+from fsm.journal import sqlite_writes  # loaded with the first append otherwise, which is measured without imports
 from fsm.journal.sqlite import SqliteJournal
 from fsm.model.commands import Put, Request, Start
 from fsm.model.events import LifecycleEvent
@@ -34,6 +35,7 @@ from fsm.scheduler.presence import Who
 from fsm.supervise.folder import DataFolder
 from fsm.supervise.launcher import ProcessLauncher
 
+assert sqlite_writes
 _LAST = 20
 _TURNS = 100_000
 

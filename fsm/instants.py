@@ -11,8 +11,6 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NewType
 
-from attrs import frozen
-
 from fsm.errors import BadValue
 from fsm.values import value
 
@@ -33,7 +31,7 @@ _MAX_DURATION = 36_500 * DAY  # a hundred years: far above any use, far below wh
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Moment:
     """What the clocks of one machine said at once.
 

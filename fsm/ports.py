@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
@@ -15,7 +15,11 @@ from fsm.model.job import Job
 from fsm.model.run import Run
 from fsm.model.states import Reason, State
 from fsm.model.stream import JobState
+from fsm.model.values import value
 from fsm.planning.retention import Mark, Span
+
+if TYPE_CHECKING:
+    from fsm.engine.steps import Step  # loads the machine, which whoever only reads a journal does without
 
 
 class Clock(Protocol):
@@ -26,15 +30,19 @@ class Clock(Protocol):
         ...
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Append:
-    """Drafts for one stream, decided upon `state`: they are appended only if the stream is still `state.seq` long."""
+    """Drafts for one stream, decided upon `state`: they are appended only if the stream is still `state.seq` long.
+
+    `steps`: the drafts folded, one after the other, by whoever has done so already; a journal may spare doing it again.
+    """
 
     state: JobState
     drafts: tuple[Draft, ...]
+    steps: tuple[Step, ...] = ()
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Appended:
     """The stream's fold after an append, and its new entries."""
 

@@ -1,4 +1,4 @@
-"""The decorator of values that are made for every entry.
+"""The decorator of values that are made for every entry, and of the commands and effects around it.
 
 `attrs.frozen` assigns each field through `object.__setattr__`, four times as slow as plain assignment, and the fold of
 a stream and its runs are made anew for every entry: a third of the engine's time. So these few are frozen for whoever

@@ -27,7 +27,7 @@ LegalTransitions == \A k \in Entries : log[k].k \in {"released", "refused"} \/
 \* R-3: a run that has ended takes no other transition
 TerminalIsFinal == \A r \in Runs : /\ Cardinality(Verdicts(r)) <= 1
                                    /\ (Verdicts(r) # {} => StateOf(log, r) \in Terminal)
-\* R-13: a start takes the slot, and is refused while it is held
+\* R-13, R-16, R-41: a start takes the slot, and is refused while it is held, whatever verdict its run has
 SlotTakenOnce == \A k \in Entries : Is(k, "start") =>
   \A r \in Runs : Starts(Before(k), r) # {} => \E j \in 1..(k - 1) : Is(j, "released") /\ log[j].r = r
 \* R-15, R-14: the slot is freed only when nothing of the run is alive, on evidence that is true
@@ -47,7 +47,7 @@ StopBeforeVerdict == \A k \in Entries : Foreign(k) =>
   stop[Armed(log[k].r)] # "none" \/ ~Alive(Armed(log[k].r))
 OwnWordFirst == \A k \in Entries : Foreign(k) =>
   LET i == Armed(log[k].r) IN ver[i] = "none" \/ stop[i] \in {"cancelled", "overdue"}
-\* R-26, R-20: a verdict says what really happened
+\* R-26, R-20, R-19, R-24, R-25: a verdict says what really happened, to the arming that its start names
 SuccessIsReal == \A k \in Entries : (log[k].y = "completed" => code[Armed(log[k].r)] = "ok")
                                  /\ (log[k].y = "exit_code" => code[Armed(log[k].r)] = "bad")
 TimeoutIsReal == \A k \in Entries : log[k].y = "run_timeout" => ver[Armed(log[k].r)] = "run_timeout"
@@ -64,7 +64,7 @@ OneOpenRun == Cardinality({r \in Runs : StateOf(log, r) \in {"queued", "running"
 \* R-27: no tick has two answers, and none is passed over
 Answers(t) == {k \in Entries : log[k].k \in {"queue", "refused"} /\ log[k].b # 0 /\ log[k].a <= t /\ t <= log[k].b}
 TickAnsweredOnce == \A t \in 1..due : Cardinality(Answers(t)) <= 1 /\ (t <= Answered(log) => Answers(t) # {})
-\* R-33: once an epoch has written, no older one writes
+\* R-33, R-81: once an epoch has written, no older one writes
 EpochsFence == \A j, k \in Entries : (j < k /\ log[j].e # 0 /\ log[k].e # 0) => log[j].e <= log[k].e
 \* R-33: the journal only grows
 AppendOnly == [][Len(log') >= Len(log) /\ SubSeq(log', 1, Len(log)) = log]_vars

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 
+from edges import pytest_addoption, pytest_configure  # noqa: F401  (hooks of this file, from where they are explained)
 from hypothesis import HealthCheck, settings
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]

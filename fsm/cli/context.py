@@ -204,11 +204,15 @@ class Session:
 
         return Output(as_json=self.as_json)
 
-    def close(self) -> None:
-        """Let go of what was opened. What was given stays open."""
+    def let_go(self) -> None:
+        """Close the journal, if it was opened: its file is about to be another one."""
         if self._journal is not None and not self._given:
             self._journal.close()
             self._journal = None
+
+    def close(self) -> None:
+        """Let go of what was opened. What was given stays open."""
+        self.let_go()
         if self._launcher is not None and not self._launcher_given:
             close = getattr(self._launcher, "close", None)
             if close is not None:

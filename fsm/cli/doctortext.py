@@ -12,6 +12,7 @@ from fsm.journal.mend import Treated
 from fsm.journal.salvage import Salvaged
 from fsm.journal.verify import Violation
 from fsm.model.job import SCHEDULER_STREAM
+from fsm.plural import many
 
 SHOWN = 10
 """Violations and streams that are shown; `verify` and --json have all of them."""
@@ -93,7 +94,7 @@ def _cuts(found: Diagnosis | Salvaged, verb: str) -> Iterator[str]:
 
 
 def _done(treated: Treated) -> Iterator[str]:
-    yield f"{_entries(treated.entries)} are in {treated.path} now, and were verified."
+    yield f"{treated.path} has {_entries(treated.entries)} now, and was verified."
     if treated.salvaged is not None:
         yield from _salvaged(treated.salvaged)
     if treated.kept:
@@ -122,7 +123,7 @@ def _undefined(salvaged: Salvaged) -> list[str]:
 
 
 def _entries(count: int) -> str:
-    return "1 entry" if count == 1 else f"{count:,} entries"
+    return many(count, "entry", "entries")
 
 
 def _bullets(lines: Iterator[str] | tuple[str, ...]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fsm.cli.tables import plain
+from fsm.cli.tables import padded, plain
 from fsm.cli.times import local, span, stamp
 from fsm.cli.words import signal_name
 from fsm.model.entries import (
@@ -29,6 +29,7 @@ from fsm.model.entries import (
     Started,
 )
 from fsm.model.run import run_id
+from fsm.plural import many
 
 
 def entry_line(entry: Entry) -> str:
@@ -37,7 +38,7 @@ def entry_line(entry: Entry) -> str:
     about = entry.job if entry.run is None else run_id(entry.job, entry.run)
     what = _SAY[type(entry.body)](entry.body, entry.job)
     when = f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d} {at:%Z}"
-    return plain(f"#{entry.id:<6} {when}  {about:<16}  {what}  [{entry.actor}]")
+    return plain(f"#{entry.id:<6} {when}  {padded(about, 16)}  {what}  [{entry.actor}]")
 
 
 def _put(body: JobPut, _: str) -> str:
@@ -81,11 +82,14 @@ def _released(body: Released, _: str) -> str:
 
 
 def _refused(body: Refused, job: str) -> str:
-    times = f"{body.count} times from {stamp(body.first)} to {stamp(body.last)}"
+    times = f"{body.count:,} times from {stamp(body.first)} to {stamp(body.last)}"
     which = f"{stamp(body.first)}" if body.count == 1 else times
     by = body.blocked_by
-    blocker = f": {run_id(job, by.number)} has been {by.state} for {span(by.age_us)}" if by is not None else ""
-    return f"refused ({body.reason}) {which}{blocker}"
+    if by is None:
+        return f"refused ({body.reason}) {which}"
+    blocker, length = run_id(job, by.number), span(by.age_us)
+    life = f"was over ({by.state}) {length} before" if by.state.terminal else f"had been {by.state} for {length}"
+    return f"refused ({body.reason}) {which}: {blocker} {life}"
 
 
 def _up(body: SchedulerUp, _: str) -> str:
@@ -97,7 +101,7 @@ def _always(text: str) -> Callable[[Any, str], str]:
 
 
 def _checkpoint(body: Checkpoint, _: str) -> str:
-    return f"checkpoint: the {body.count:,} entries before it may be pruned"
+    return f"checkpoint: {many(body.count, 'entry', 'entries')} before it may be pruned"
 
 
 def _down(body: SchedulerDown, _: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fsm.cli.output import colour_of
-from fsm.cli.tables import Paint, plain, width
+from fsm.cli.tables import Paint, padded, plain, width
 from fsm.cli.times import local, span
 from fsm.codec.events import event_json
 from fsm.model.events import LifecycleEvent
@@ -32,7 +32,7 @@ class EventLines:
         state = self._paint(f"{event.state:<10}", colour_of(event.state))
         name = plain(event.run_id)
         self._wide = max(self._wide, min(width(name), _WIDEST))
-        name += " " * (self._wide - width(name))
+        name = padded(name, self._wide)
         words = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}  {name}  {state}  {detail(event)}"
         return words.rstrip()
 

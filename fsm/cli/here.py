@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from fsm.cli.captured import CapturedOutput
 from fsm.cli.commands.logs import Raw
-from fsm.cli.commands.run import Interrupted, told_end
 from fsm.cli.context import Session
 from fsm.cli.exits import exit_of_state
-from fsm.cli.output import note
+from fsm.cli.output import give_up_stdout, note
+from fsm.cli.runend import Interrupted, told_end
 from fsm.cli.settling import canceller, see_off
 from fsm.client.engine import Engine
 from fsm.client.here import Here
@@ -38,13 +38,26 @@ def run_here(session: Session, engine: Engine, run: Run) -> int:
             note(
                 f"{run.id} " + ("is started by the scheduler that is up" if served else "runs here; Ctrl-C cancels it")
             )
-            ended = here.follow(run, lambda: raw.show(captured.read()), served=lambda: session.served() is not None)
+            show = _until_nobody_reads(lambda: raw.show(captured.read()))
+            ended = here.follow(run, show, served=lambda: session.served() is not None)
         except KeyboardInterrupt:
             raise Interrupted(_cancelled(session, engine, run)) from None
         finally:
             launcher.close()
     note(told_end(session, ended))
     return exit_of_state(ended.state)
+
+
+def _until_nobody_reads(show: Callable[[], None]) -> Callable[[], None]:
+    """A reader that has had enough (``| head``) ends what is shown, not the run, nor the care for it."""
+
+    def shown() -> None:
+        try:
+            show()
+        except BrokenPipeError:
+            give_up_stdout()
+
+    return shown
 
 
 def _here(session: Session, engine: Engine, launcher: ProcessLauncher) -> Here:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -13,7 +14,7 @@ import fsm
 from fsm.cli.context import Session
 from fsm.cli.exits import Exit, exit_of
 from fsm.cli.group import Group
-from fsm.cli.output import complain
+from fsm.cli.output import complain, give_up_stdout
 from fsm.errors import CronfsmError
 
 
@@ -66,7 +67,7 @@ def run(arguments: Sequence[str], session: Session | None = None) -> int:
     except CronfsmError as error:
         return _failed(session, str(error), exit_of(error))
     except OSError as error:
-        _give_up_stdout()  # if that is what could not be written to, it cannot be at exit either
+        give_up_stdout()  # if that is what could not be written to, it cannot be at exit either
         return _failed(session, _system_error(error), Exit.USAGE)
     except Exception as error:
         return _failed(session, _mistake(error), Exit.BUG)
@@ -106,13 +107,19 @@ def _check_text(arguments: Sequence[str]) -> None:
             raise click.UsageError(f"{argument!r} is not UTF-8 text") from None
 
 
+_RANGE = re.compile(r"is not in the range (\d+)<=x<=(\d+)")
+
+
 def _usage(error: click.ClickException) -> str:
     """One sentence, and where the right usage is written."""
-    sentence = error.format_message()
+    sentence = " ".join(error.format_message().split())  # what there is to choose from, click makes a list of
     sentence = sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() else sentence
+    sentence = sentence.replace(". Did you mean", "; did you mean").replace(". Choose from: ", "; it is one of: ")
+    sentence = _RANGE.sub(r"is not in the range \1 to \2", sentence)
     context = getattr(error, "ctx", None)
     if isinstance(error, click.UsageError) and context is not None:
-        sentence = f"{sentence.rstrip('.')}; see: {context.command_path} --help"
+        sentence = sentence.rstrip(".")
+        sentence += f"{'' if sentence.endswith('?') else ';'} see: {context.command_path} --help"
     return sentence
 
 
@@ -139,15 +146,5 @@ def _mistake(error: Exception) -> str:
 
 def _closed_pipe() -> int:
     """The reader had enough (``| head``): no fault of anyone."""
-    _give_up_stdout()
+    give_up_stdout()
     return Exit.DONE
-
-
-def _give_up_stdout() -> None:
-    """Where stdout takes no more, what Python still holds for it goes nowhere, so that its end is quiet."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        devnull = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(devnull, 1)
-        os.close(devnull)

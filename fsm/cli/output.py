@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 import shutil
 import sys
+import time
 from collections.abc import Sequence
 
 import click
@@ -83,6 +86,30 @@ class Output:
     def paint_state(self, state: str, text: str | None = None) -> str:
         """A state (or a text about it) in the colour of the state."""
         return self.paint(text or state, colour_of(state))
+
+
+def pause(seconds: float) -> None:
+    """Wait. Raises BrokenPipeError where nobody reads stdout any more (``| grep -m 1``): who follows would else only
+    notice with the next thing that happens."""
+    try:
+        stdout = sys.stdout.fileno()
+    except (OSError, ValueError):  # none, or it is closed
+        time.sleep(seconds)
+        return
+    poll = select.poll()
+    poll.register(stdout, 0)  # an error, or a terminal that is gone, is told without being asked for
+    if any(told & (select.POLLERR | select.POLLHUP) for _, told in poll.poll(seconds * 1_000)):
+        raise BrokenPipeError(errno.EPIPE, "nobody reads any more")
+
+
+def give_up_stdout() -> None:
+    """Where stdout takes no more, what Python still holds for it goes nowhere, and so does what comes."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, 1)
+        os.close(devnull)
 
 
 def complain(sentence: str) -> None:

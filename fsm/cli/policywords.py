@@ -46,7 +46,8 @@ def breaker_phrase(job: Job) -> str:
     """``opens after 5 failures in a row, for 15m``."""
     if job.breaker is None:
         return "none"
-    return f"opens after {job.breaker.failures} failures in a row, for {format_duration(job.breaker.cooldown_us)}"
+    failures = "each failure" if job.breaker.failures == 1 else f"{job.breaker.failures} failures in a row"
+    return f"opens after {failures}, for {format_duration(job.breaker.cooldown_us)}"
 
 
 def past_sentence(state: JobState, now: Instant) -> str | None:

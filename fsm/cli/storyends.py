@@ -8,6 +8,7 @@ from attrs import frozen
 
 from fsm.cli.again import again
 from fsm.cli.policywords import past_sentence
+from fsm.cli.tables import padded, width
 from fsm.cli.times import relative, span, stamp
 from fsm.cli.words import quoted
 from fsm.client.admission import Waits
@@ -32,10 +33,10 @@ def ending_lines(story: Story, wrap: Wrap, unrecorded: str | None = None) -> Ite
     for word, text in (("Now", now_text(story, unrecorded)), ("Next", next_text(story))):
         yield from wrap(f"{word + ':':<6} {text}", "", " " * 7)
     found = mends(story)
-    wide = max((len(mend.command) for mend in found), default=0)
+    wide = max((width(mend.command) for mend in found), default=0)
     for place, mend in enumerate(found):
         # As it is typed; what it does stands behind it as a shell's comment, so that the line can be pasted whole.
-        yield f"{'' if place else 'To do:':<6} {mend.command:<{wide}}  # {mend.why}"
+        yield f"{'' if place else 'To do:':<6} {padded(mend.command, wide)}  # {mend.why}"
 
 
 def now_text(story: Story, unrecorded: str | None = None) -> str:

@@ -180,7 +180,7 @@ class _Teller:
         return f"It was {_life(answer.blocker, answer.body.first)}."
 
     def _blocked(self, answer: Denied) -> Iterator[str]:
-        by = answer.body.blocked_by
+        body, by = answer.body, answer.body.blocked_by
         assert by is not None  # asked before
         name = run_id(self.story.state.job, by.number)
         told = by.number in self._told
@@ -192,6 +192,9 @@ class _Teller:
             yield f"{name} had been waiting to start{length}{until}."
         elif by.state is State.RUNNING:
             yield f"{name} had been running{length}{until}."
+        elif body.reason is not RefusalReason.SLOT_HELD:
+            doing = "waiting to start" if body.reason is RefusalReason.ALREADY_QUEUED else "running"
+            yield f"{name} was still {doing} when that time came; it was over ({by.state}) when this was written down."
         else:
             yield f"{name} was over ({by.state}){length}, but something of it could still be alive: it held the slot."
         if answer.blocker is None:

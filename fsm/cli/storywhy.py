@@ -44,11 +44,10 @@ def held_back(body: Refused, name: str, told: str, job: Job | None) -> Iterator[
     if body.reason is RefusalReason.BACKING_OFF:
         yield f"{name} had failed and was to be tried again at{until}; until then the job's times are refused."
     elif body.reason is RefusalReason.BREAKER_OPEN:
-        most = f" {job.breaker.failures}" if job is not None and job.breaker is not None else ""
-        yield (
-            f"After{most} failures in a row, the last of them {name}, the breaker was open until{until}; then one "
-            "trial run decides."
-        )
+        most = None if job is None or job.breaker is None else job.breaker.failures
+        failed = f"{name} had failed" if most == 1 else f"After{f' {most}' if most else ''} failures in a row, the last"
+        failed += ", and" if most == 1 else f" of them {name},"
+        yield f"{failed} the breaker was open until{until}; then one trial run decides."
     else:
         yield (
             f"It kept failing within seconds, {name} the last time, and had used up its budget of 30 starts an hour; "

@@ -54,6 +54,11 @@ def width(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
+def padded(text: str, cells: int) -> str:
+    """The text with spaces behind it, up to so many cells."""
+    return text + " " * (cells - width(text))
+
+
 def plain(text: str) -> str:
     """The text without anything that could move a cursor or turn a line round: such characters are written out."""
     return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)

@@ -15,6 +15,7 @@ from fsm.cli.trysum import HourSum, JobSum, Sum, hours_of, longest_wait
 from fsm.instants import Instant
 from fsm.model.states import Reason, RefusalReason
 from fsm.planning.zones import to_local
+from fsm.plural import many
 from fsm.testing.rehearsal import Ran, Rehearsal, Turned
 
 DAYS_SHOWN = 31
@@ -66,9 +67,9 @@ def head(rehearsal: Rehearsal, total: Sum, zone: str) -> list[str]:
     gave_up = sum(one.gave_up for one in total.jobs)
     replaced = sum(one.replaced for one in total.jobs)
     lines = [
-        f"{_many(len(plan.jobs), 'job')}, {_many(ticks, 'tick')} from {local(plan.start, zone)} "
+        f"{many(len(plan.jobs), 'job')}, {many(ticks, 'tick')} from {local(plan.start, zone)} "
         f"to {local(plan.until, zone)} ({zone})",
-        f"{_many(len(rehearsal.runs), 'run')}, {refused:,} ticks refused"
+        f"{many(len(rehearsal.runs), 'run')}, {many(refused, 'tick')} refused"
         + (f", {late:,} timed out" if late else "")
         + (f", {replaced:,} replaced by the next" if replaced else "")
         + (f", {gave_up:,} gave up waiting" if gave_up else ""),
@@ -83,16 +84,12 @@ def head(rehearsal: Rehearsal, total: Sum, zone: str) -> list[str]:
     if longest is not None:
         waited = sum(one.waited for one in total.jobs)
         lines.append(
-            f"{_many(waited, 'run')} waited for a place, "
+            f"{many(waited, 'run')} waited for a place, "
             f"{plain(longest.job.name)} the longest ({span(longest.longest_us)})"
         )
     else:
         lines.append("no run waited for a place")
     return lines
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def job_table(rehearsal: Rehearsal, total: Sum) -> tuple[list[Column], list[list[Cell]]]:

@@ -17,6 +17,7 @@ from fsm.model.job import REAP_MARGIN
 from fsm.model.run import Run
 from fsm.model.states import Reason, RefusalReason, State
 from fsm.planning.restraint import restraint
+from fsm.plural import many
 from fsm.ports import JobSummary, Journal, RunQuery
 
 SWEEP = MINUTE
@@ -89,7 +90,7 @@ def of_disk(disk: Disk) -> Iterator[Trouble]:
     elif disk.free < min(LOW_BYTES, disk.size * LOW_SHARE):
         yield Trouble(Level.WARNING, "disk", f"the disk is nearly full: {disk.free // 1_000_000} MB left")
     if disk.files is not None and disk.files < FEW_FILES:
-        yield Trouble(Level.CRITICAL, "disk", f"the disk takes only {disk.files} more files")
+        yield Trouble(Level.CRITICAL, "disk", f"the disk takes only {many(disk.files, 'more file')}")
 
 
 UNDELIVERED = Duration(10 * MINUTE)
@@ -136,7 +137,7 @@ def of_job(journal: Journal, summary: JobSummary, asked: Asked, *, up_since: Ins
     held = restraint(state, now.utc)
     if held is not None and held.reason is RefusalReason.BREAKER_OPEN:
         failures = state.past.failures if state.past is not None else 0
-        text = f"the breaker of {name} is open after {failures} failures, for {_age(held.until - now.utc)} more"
+        text = f"the breaker of {name} is open after {many(failures, 'failure')}, for {_age(held.until - now.utc)} more"
         yield Trouble(Level.CRITICAL, "breaker", text, name)
     if definition is None or not definition.enabled:
         return
@@ -167,7 +168,8 @@ def success(journal: Journal, summary: JobSummary, asked: Asked) -> Success:
     at = (found[0].ended_at or found[0].queued_at) if found else None
     since = at if at is not None else state.anchor
     stated = state.definition.expect_success_within_us if state.definition is not None else None
-    limit = (asked.max_age or stated) if asked.job is not None else (stated or asked.max_age)
+    first, second = (asked.max_age, stated) if asked.job is not None else (stated, asked.max_age)
+    limit = second if first is None else first  # no age at all, 0s, is one that was asked for
     age = asked.now.utc - since if since is not None else 0
     return Success(state.job, at, Duration(max(0, age)), limit)
 

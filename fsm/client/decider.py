@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fsm.engine.decide import decide
-from fsm.engine.evolve import evolve
+from fsm.engine.steps import Step, step
 from fsm.errors import Conflict, ConflictError
 from fsm.model.commands import NOTHING, Command, Decision
-from fsm.model.entries import Draft
 from fsm.model.job import check_name
 from fsm.model.states import Actor
 from fsm.model.stream import JobState
@@ -48,16 +47,17 @@ class Decider:
 
     def _decide_all(self, job: str, commands: Sequence[Command], batch: list[Append]) -> Decision:
         state = first = self.journal.state(job)
-        drafts: list[Draft] = []
+        steps: list[Step] = []
         decision = NOTHING
         for command in commands:
             decision = self.decide(state, command)
             for draft in decision.drafts:
-                state = evolve(state, draft)
-            drafts += decision.drafts
+                steps.append(made := step(state, draft))
+                state = made.after
+        drafts = tuple(made.draft for made in steps)
         if drafts:
-            batch.append(Append(first, tuple(drafts)))
-        return Decision(tuple(drafts), decision.effects, decision.refusal)
+            batch.append(Append(first, drafts, tuple(steps)))
+        return Decision(drafts, decision.effects, decision.refusal)
 
     def decide(self, state: JobState, command: Command) -> Decision:
         number = getattr(command, "number", None)

@@ -53,9 +53,15 @@ class JobsFile:
     groups: tuple[Group, ...] = ()
 
 
-def read_jobs(text: str | bytes) -> JobsFile:
-    """Read a jobs file. Whatever the text is: raises `BadJobs`, with all mistakes in the file's order, or nothing."""
-    document = _parse(text)
+def read_jobs(text: str | bytes, name: str = "") -> JobsFile:
+    """Read a jobs file, called `name`.
+
+    Whatever the text is: raises `BadJobs`, with all mistakes in the order of the file, or nothing.
+    """
+    try:
+        document = _parse(text)
+    except BadJobs as wrong:
+        raise BadJobs(tuple(f"{name}: {each}" if name else each for each in wrong.mistakes)) from None
     mistakes = Mistakes()
     for key in document:
         if key not in _FILE_KEYS:

@@ -22,24 +22,23 @@ from fsm.codec.entries import quoted
 from fsm.codec.scalars import Unreadable, read_instant, write_instant
 from fsm.codec.shapes import json_name, may_be_left_out, shape
 from fsm.instants import Duration, Instant
-from fsm.model.entries import Body, Ended, Queued, Refused, Released, Started
+from fsm.model.entries import Body, Ended, Entry, Queued, Refused, Released, Started
 from fsm.model.states import Actor, State
 
 _TEXT = r'"([^"\\\x00-\x1f]*)"'  # a text with anything escaped in it is left to the other reader
-_INT = r"(0|-?[1-9][0-9]{0,17})"
-_INSTANT = r'"([0-9]{4}-[01][0-9]-[0-3][0-9]T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z)"'
+_INT = r"([1-9][0-9]{0,17}|0|-[1-9][0-9]{0,17})"  # the usual one first
+_CLOCK = r"([0-9T:-]{16}):([0-5][0-9])\.([0-9]{6})Z"  # minute (`_minute` says if it is one), second, microseconds
+_INSTANT = f'"{_CLOCK}"'
 
 _HEAD = re.compile(
-    rf'\{{"id":([1-9][0-9]{{0,17}}),"job":{_TEXT},"seq":([1-9][0-9]{{0,17}}),"at":{_INSTANT},"actor":"([a-z]+)",'
+    rf'\{{"id":([1-9][0-9]{{0,17}}),"job":{_TEXT},"seq":([1-9][0-9]{{0,17}}),"at":"({_CLOCK})","actor":"([a-z]+)",'
     rf'"node":{_TEXT},"epoch":(null|[1-9][0-9]{{0,17}}),"kind":"(transition|released|refused)",'
-    r'"run":(?:null|"([^"\\]*)/([1-9][0-9]{0,17})"),"body":'
+    r'"run":(?:null|"\2/([1-9][0-9]{0,17})"),"body":'  # \2: the job
 )
-_TAIL = re.compile(r',"prev_hash":"([0-9a-f]{64})","hash":"([0-9a-f]{64})"\}')
 _TAIL_LENGTH = len(',"prev_hash":"","hash":""}') + 128
+_PREV_HASH = slice(len(',"prev_hash":"'), len(',"prev_hash":"') + 64)  # of the tail
 _ACTORS = {str(word): word for word in Actor}
-
-Swift = tuple[int, str, int, Instant, Actor, int | None, int | None, Body, "State | None", str, str, str]
-"""id, job, seq, at, actor, epoch, run, body, source, prev_hash, hash, and the hash of the content."""
+_QUEUED, _RUNNING = State.QUEUED, State.RUNNING  # see `fsm.model.states`
 
 
 class _NotTaken(Exception):
@@ -47,16 +46,12 @@ class _NotTaken(Exception):
 
 
 @lru_cache(maxsize=4096)  # what stands near each other in a journal speaks of the same minutes
-def _minute(text: str) -> int:
-    """Microseconds at the beginning of a minute."""
+def _minute(text: str) -> Any:
+    """Microseconds at the beginning of a minute. An int; Any, since each call of `Instant` costs time."""
     try:
         return read_instant(f"{text}:00.000000Z")
     except Unreadable:
         raise _NotTaken from None  # not in the calendar
-
-
-def _instant(text: str) -> Instant:
-    return Instant(_minute(text[:16]) + int(text[17:19] + text[20:26]))
 
 
 class _Form:
@@ -66,13 +61,20 @@ class _Form:
     """
 
     def __init__(self, cls: type[Any], fixed: dict[str, str]) -> None:
-        self._names: dict[str, Any] = {"instant": _instant}
+        self._names: dict[str, Any] = {"minute": _minute}
         self._groups = 0
         pattern, call = self._object(cls, fixed)
-        self.match = re.compile(pattern).fullmatch
+        self._match = re.compile(pattern).fullmatch
         # As attrs and cattrs do it: one call with everything in its place, and no loop over fields for each entry.
         arguments = ", ".join(f"g{number}" for number in range(self._groups))
-        self.build: Callable[..., Any] = eval(f"lambda {arguments}: {call}", self._names)
+        self._build: Callable[..., Any] = eval(f"lambda {arguments}: {call}", self._names)
+
+    def read(self, text: str) -> Any:
+        """The value. Raises `_NotTaken`."""
+        found = self._match(text)
+        if found is None:
+            raise _NotTaken
+        return self._build(*found.groups())
 
     def _object(self, cls: type[Any], fixed: dict[str, str]) -> tuple[str, str]:
         shape(cls)  # resolves its types
@@ -107,12 +109,13 @@ class _Form:
         """
         group = f"g{self._groups}"
         if kind in _SCALARS or (isinstance(kind, type) and issubclass(kind, StrEnum)):
-            self._groups += 1
             pattern, text = _SCALARS.get(kind) or (f'"({"|".join(kind)})"', f"{kind.__name__}_of[{{0}}]")
+            groups = [f"g{self._groups + number}" for number in range(re.compile(pattern).groups)]
+            self._groups += len(groups)
             self._names[f"{getattr(kind, '__name__', '')}_of"] = (
                 {str(word): word for word in kind} if isinstance(kind, type) and issubclass(kind, StrEnum) else None
             )
-            text = text.format(group)
+            text = text.format(*groups)
         else:
             if not attrs.has(kind):
                 raise _NotTaken
@@ -121,7 +124,7 @@ class _Form:
 
 
 _SCALARS: dict[Any, tuple[str, str]] = {
-    Instant: (_INSTANT, "instant({0})"),
+    Instant: (_INSTANT, "minute({0}) + int({1} + {2})"),
     int: (_INT, "int({0})"),
     Duration: (_INT, "int({0})"),
     str: (_TEXT, "{0}"),
@@ -168,78 +171,82 @@ def forms() -> dict[str, _Form]:
     }
 
 
-def read_body(kind: str, text: str) -> tuple[Body, State | None] | None:
-    """The body in `text` and the state that a transition comes from; None where that is left to the other reader."""
+def read_body(kind: str, text: str) -> tuple[Body, State | None]:
+    """The body in `text` and the state that a transition comes from. Raises `_NotTaken`."""
     form = forms().get(kind if kind != "transition" else text[2:5])
-    found = form.match(text) if form is not None else None
-    if form is None or found is None:
-        return None
-    try:
-        body = form.build(*found.groups())
-    except _NotTaken:
-        return None
-    source = None
+    if form is None:
+        raise _NotTaken
+    body = form.read(text)
     if type(body) is Ended:  # nothing but a member of the object looks like these: no text has a quote in it
-        source = State.RUNNING if '"from":"running"' in text else State.QUEUED
+        source = _RUNNING if '"from":"running"' in text else _QUEUED
         target = _TO.get((source, body.trigger, body.reason))
         if target is None or target not in text:
-            return None
-    elif type(body) is Started:
-        source = State.QUEUED
-    return body, source
+            raise _NotTaken
+        return body, source
+    return body, _QUEUED if type(body) is Started else None
 
 
-def read_line(line: bytes) -> Swift | None:
-    """An exported entry; None for one that is left to `fsm.codec.entries.entry_from_dict`."""
+def read_line(line: bytes) -> Entry | None:
+    """An exported entry whose hash is that of its content; None for one that is left to
+    `fsm.codec.entries.entry_from_dict`.
+
+    Its `prev_hash` is what stands there, of the right length: whoever takes the entry in holds it against the hash of
+    the entry before.
+    """
     try:
-        text = line.decode()
+        text = line.rstrip(b"\n").decode()
     except UnicodeDecodeError:
         return None
-    if text.endswith("\n"):
-        text = text[:-1]
-    head, tail = _HEAD.match(text), _TAIL.fullmatch(text, len(text) - _TAIL_LENGTH)
-    if head is None or tail is None:
+    head = _HEAD.match(text)
+    if head is None:
         return None
-    ident, job, seq, at, actor, node, epoch, kind, run_job, run = head.groups()
-    body_text = text[head.end() : -_TAIL_LENGTH]
-    read = read_body(kind, body_text)
+    ident, job, seq, at, minute, second, micros, actor, node, epoch, kind, run = head.groups()
+    body_text, tail = text[head.end() : -_TAIL_LENGTH], text[-_TAIL_LENGTH:]
+    try:
+        body, source = read_body(kind, body_text)
+        when = _minute(minute) + int(second + micros)
+    except _NotTaken:
+        return None
     by = _ACTORS.get(actor)
-    if read is None or by is None or run_job != (None if kind == "refused" else job):
+    if by is None or (run is None) is not (kind == "refused"):
         return None
-    prev_hash, digest = tail.groups()
+    prev_hash = tail[_PREV_HASH]
     run_text = "null" if run is None else f'"{job}/{run}"'
     content = (
         f'{{"actor":"{actor}","at":"{at}","body":{body_text},"epoch":{epoch},"job":"{job}","kind":"{kind}",'
         f'"node":"{node}","prev_hash":"{prev_hash}","run":{run_text},"seq":{seq}}}'
     )
-    try:
-        when = _instant(at)
-    except _NotTaken:
+    found = sha256(content.encode()).hexdigest()
+    if tail != f',"prev_hash":"{prev_hash}","hash":"{found}"}}':  # one comparison for its form and for the hash
         return None
-    return (
+    return Entry(
         int(ident),
         job,
         int(seq),
         when,
         by,
+        node,
         None if epoch == "null" else int(epoch),
         None if run is None else int(run),
-        read[0],
-        read[1],
+        body,
         prev_hash,
-        digest,
-        sha256(content.encode()).hexdigest(),
+        found,
+        source,
     )
 
 
-def read_row(row: tuple[Any, ...]) -> Swift | None:
+def read_row(row: tuple[Any, ...]) -> Entry | None:
     """The same of a store's columns, as `fsm.codec.entries.entry_from_row` takes them. The hash is that of the text in
     the column, which is canonical if this takes it."""
     ident, job, seq, at, actor, node, epoch, kind, run, text, prev_hash, digest = row
     if (run is None) is not (kind == "refused"):
         return None
-    read, by = read_body(kind, text), _ACTORS.get(actor)
-    if read is None or by is None:
+    try:
+        body, source = read_body(kind, text)
+    except _NotTaken:
+        return None
+    by = _ACTORS.get(actor)
+    if by is None:
         return None
     name = quoted(job)
     content = (
@@ -247,5 +254,6 @@ def read_row(row: tuple[Any, ...]) -> Swift | None:
         f'"job":{name},"kind":"{kind}","node":{quoted(node)},"prev_hash":"{prev_hash}",'
         f'"run":{"null" if run is None else f"{name[:-1]}/{run}{chr(34)}"},"seq":{seq}}}'
     )
-    found = sha256(content.encode()).hexdigest()
-    return ident, job, seq, Instant(at), by, epoch, run, read[0], read[1], prev_hash, digest, found
+    if sha256(content.encode()).hexdigest() != digest:
+        return None
+    return Entry(ident, job, seq, at, by, node, epoch, run, body, prev_hash, digest, source)

@@ -15,6 +15,9 @@ from fsm.model.stream import JobState
 from fsm.planning.overlap import places, waiting
 from fsm.planning.restraint import held_back, restraint, waits
 
+_IMPORTED, _MANUAL, _RETRY, _CATCH_UP = Cause.IMPORTED, Cause.MANUAL, Cause.RETRY, Cause.CATCH_UP
+# (named once: see `fsm.model.states`)
+
 _REQUIREMENT = {RefusalReason.BREAKER_OPEN: "breaker", RefusalReason.OVER_BUDGET: "budget"}
 
 
@@ -22,18 +25,18 @@ def check_queued(state: JobState, at: Instant, body: Queued) -> None:
     """Raise `IllegalEntry` where no run with this body may be queued `at` that time. The job is there."""
     job = state.definition
     assert job is not None  # asked before
-    if (body.cause is Cause.IMPORTED) is (body.origin is None):
+    if (body.cause is _IMPORTED) is (body.origin is None):
         raise illegal(state, "an imported run names its origin, and no other run does", "origin")
-    if body.cause is Cause.IMPORTED:
+    if body.cause is _IMPORTED:
         _check_imported(state, body)
         return
-    if body.cause is Cause.RETRY:
+    if body.cause is _RETRY:
         _check_retry(state, at, body)
     else:
         _check_attempt(state, body)
         if state.runs:
             _check_room(state, job, body)
-    if body.forced and body.cause is not Cause.MANUAL:
+    if body.forced and body.cause is not _MANUAL:
         raise illegal(state, "only what is asked for by hand can be forced", "budget")
     if state.past is not None and not body.forced:
         found = restraint(state, at)
@@ -66,15 +69,15 @@ def _check_attempt(state: JobState, body: Queued) -> None:
     """What is no planned retry is a first attempt, or another one that somebody asked for by hand."""
     if body.retry_of is None and body.attempt == 1:
         return
-    if body.cause is not Cause.MANUAL:
+    if body.cause is not _MANUAL:
         raise illegal(state, f"attempt {body.attempt} of run {body.retry_of} is no retry by its cause", "retry")
     if body.retry_of is None or not 0 < body.retry_of <= state.last_number or body.attempt < 2:
         raise illegal(state, f"attempt {body.attempt} cannot be one at run {body.retry_of}", "retry")
 
 
 def _check_room(state: JobState, job: Job, body: Queued) -> None:
-    if body.cause is Cause.CATCH_UP:
-        late = sum(run.state is State.QUEUED and run.cause is Cause.CATCH_UP for run in state.runs)
+    if body.cause is _CATCH_UP:
+        late = sum(run.state is State.QUEUED and run.cause is _CATCH_UP for run in state.runs)
         most = job.catch_up_limit
         if late >= most:
             raise illegal(state, f"{late} runs catch up already, and {most} may", "queue")
@@ -88,7 +91,7 @@ def _check_room(state: JobState, job: Job, body: Queued) -> None:
 
 def check_start(state: JobState, at: Instant, run: Run) -> None:
     """Raise `IllegalEntry` where breaker or budget hold `run` back at that time."""
-    if run.cause is Cause.IMPORTED:
+    if run.cause is _IMPORTED:
         return
     found = held_back(state, run, at)
     if found is not None:

@@ -61,6 +61,8 @@ from fsm.planning.overlap import overflow
 from fsm.planning.refusals import same_refusal
 from fsm.planning.restraint import held_back, retry_due
 
+_QUEUE, _START, _MANUAL = Trigger.QUEUE, Trigger.START, Cause.MANUAL  # asked for by every run: see `fsm.model.states`
+
 TIMEOUT_TEXT = "cron: job execution timed out"
 """The error text of every timeout; gateways match on it."""
 
@@ -163,9 +165,9 @@ def _request(asked: _Asked, command: Request) -> Decision:
         refusal = Refused(found.reason, Cause.MANUAL, 1, now.utc, now.utc, found.blocked_by)
         known = same_refusal(state, refusal, now.utc)
         return Decision(() if known else (asked.draft(refusal),), refusal=refusal)
-    fire(None, Trigger.QUEUE)
+    fire(None, _QUEUE)
     body = Queued(
-        Cause.MANUAL,
+        _MANUAL,
         state.version,
         start_by(job, now),
         attempt=command.attempt,
@@ -181,7 +183,7 @@ def _try_again(asked: _Asked, command: TryAgain) -> Decision:
     pending = retry_due(state, now.utc)
     if pending is None:
         return NOTHING
-    fire(None, Trigger.QUEUE)
+    fire(None, _QUEUE)
     body = Queued(
         Cause.RETRY, state.version, start_by(asked.job, now), pending.scheduled_for, pending.attempt, pending.of
     )
@@ -195,8 +197,8 @@ def _ticks(asked: _Asked, command: Ticks) -> Decision:
 
 
 def _start(asked: _Asked, command: Start) -> Decision:
-    run = asked.run(command.number, Trigger.START)
-    fire(run.state, Trigger.START)
+    run = asked.run(command.number, _START)
+    fire(run.state, _START)
     if asked.state.slot is not None:
         held = run_id(asked.state.job, asked.state.slot)
         raise IllegalTransition(run.state, Trigger.START, None, f"the slot is held by {held}")

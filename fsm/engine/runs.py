@@ -1,11 +1,10 @@
 """Fold an entry about a run: queued, started, ended, released; or say why it cannot follow.
 
-On the hot path, so values are built directly, not by `attrs.evolve`.
+On the hot path, so values are built directly, not by `attrs.evolve`, and words that every entry asks for have a name
+here (see `fsm.model.states`).
 """
 
 from __future__ import annotations
-
-import attrs
 
 from fsm.engine.allowed import check_queued, check_start
 from fsm.engine.illegal import illegal, need_job
@@ -13,7 +12,7 @@ from fsm.lifecycle.machine import compiled
 from fsm.model.entries import IMPORTED_BOOT, Draft, Ended, Entry, Queued, Released, Started
 from fsm.model.past import Past
 from fsm.model.run import Run
-from fsm.model.states import Cause, Reason, SlotState, State, Trigger
+from fsm.model.states import TERMINAL, Cause, Reason, SlotState, State, Trigger
 from fsm.model.stream import JobState
 from fsm.planning.failures import after_end, without_retry
 
@@ -21,7 +20,10 @@ Record = Draft | Entry
 TICKS = frozenset({Cause.SCHEDULE, Cause.CATCH_UP})
 """Causes of what answers a scheduled time."""
 
-_NO_VERDICTS = frozenset({Trigger.QUEUE, Trigger.START})  # they have bodies of their own
+_QUEUE, _START = Trigger.QUEUE, Trigger.START
+_NO_VERDICTS = frozenset({_QUEUE, _START})  # they have bodies of their own
+_IMPORTED, _SUCCEEDED = Cause.IMPORTED, State.SUCCEEDED
+_HELD, _FREE = SlotState.HELD, SlotState.FREE
 
 
 def check_tick(state: JobState, scheduled_for: int | None) -> None:
@@ -46,7 +48,7 @@ def queue(state: JobState, record: Record, body: Queued) -> JobState:
     run = Run(
         state.job,
         number,
-        compiled()[None, Trigger.QUEUE, None],
+        compiled()[None, _QUEUE, None],
         body.cause,
         body.version,
         body.attempt,
@@ -75,10 +77,10 @@ def queue(state: JobState, record: Record, body: Queued) -> JobState:
 
 
 def the_run(state: JobState, record: Record) -> Run:
-    run = state.run(record.run) if record.run is not None else None
-    if run is None:
-        raise illegal(state, f"run {record.run} is not open, nor does it hold the slot", "open")
-    return run
+    for run in state.runs:  # as `JobState.run`, without a call
+        if run.number == record.run:
+            return run
+    raise illegal(state, f"run {record.run} is not open, nor does it hold the slot", "open")
 
 
 def _move(state: JobState, run: Run, trigger: Trigger, reason: Reason | None) -> State:
@@ -91,7 +93,7 @@ def _move(state: JobState, run: Run, trigger: Trigger, reason: Reason | None) ->
 
 def with_run(state: JobState, run: Run, slot: int | None, past: Past | None) -> JobState:
     """The fold with `run` in its new shape: kept while it is open or holds the slot, dropped otherwise."""
-    keep = slot == run.number or not run.state.terminal
+    keep = slot == run.number or run.state not in TERMINAL
     if len(state.runs) == 1:
         runs: tuple[Run, ...] = (run,) if keep else ()
     else:
@@ -116,10 +118,10 @@ def with_run(state: JobState, run: Run, slot: int | None, past: Past | None) -> 
 
 def start(state: JobState, record: Record, body: Started) -> JobState:
     run = the_run(state, record)
-    target = _move(state, run, Trigger.START, None)
+    target = _move(state, run, _START, None)
     if state.slot is not None:
         raise illegal(state, f"the slot is held by run {state.slot}", "overlap")
-    if (run.cause is Cause.IMPORTED) is not (body.arming.boot_id == IMPORTED_BOOT):
+    if (run.cause is _IMPORTED) is not (body.arming.boot_id == IMPORTED_BOOT):
         raise illegal(state, f"its arming is of the boot {body.arming.boot_id!r}, its cause {run.cause}", "origin")
     if state.past is not None:
         check_start(state, record.at, run)
@@ -140,8 +142,11 @@ def start(state: JobState, record: Record, body: Started) -> JobState:
         body.run_by,
         body.reap_by,
         body.arming,
-        slot=SlotState.HELD,
-        forced=run.forced,
+        None,
+        None,
+        None,
+        _HELD,
+        run.forced,
     )
     return with_run(state, started, run.number, state.past)
 
@@ -152,9 +157,9 @@ def end(state: JobState, record: Record, body: Ended) -> JobState:
     run = the_run(state, record)
     after = ended(state, run, body)
     past, job = state.past, state.definition
-    if run.cause is Cause.IMPORTED:
+    if run.cause is _IMPORTED:
         pass  # how it went elsewhere, some time ago, neither holds the job back here nor makes it well again
-    elif past is not None or after.state is not State.SUCCEEDED:  # else there is nothing to remember, nor to forget
+    elif past is not None or after.state is not _SUCCEEDED:  # else there is nothing to remember, nor to forget
         past = after_end(past, run, after.state, body, record.at, job)
     return with_run(state, after, state.slot, past)
 
@@ -191,7 +196,7 @@ def release(state: JobState, record: Record, body: Released) -> JobState:
     run = the_run(state, record)
     if state.slot != run.number:
         raise illegal(state, f"run {run.number} does not hold the slot", "slot")
-    if not run.state.terminal:
+    if run.state not in TERMINAL:
         raise illegal(state, f"run {run.number} is {run.state} and cannot be released", "verdict")
     if run.arming is None or run.arming.nonce != body.nonce:
         raise illegal(state, f"run {run.number} was not started by arming {body.nonce}", "arming")
@@ -201,11 +206,29 @@ def release(state: JobState, record: Record, body: Released) -> JobState:
 def released(run: Run, body: Released) -> Run:
     """`run` once its slot is free; how its command really ended is filled in where the verdict did not know it."""
     known = run.exit_code is not None or run.signal is not None
-    return attrs.evolve(
-        run,
-        slot=SlotState.FREE,
-        exit_code=run.exit_code if known else body.exit_code,
-        signal=run.signal if known else body.signal,
+    return Run(
+        run.job,
+        run.number,
+        run.state,
+        run.cause,
+        run.version,
+        run.attempt,
+        run.queued_at,
+        run.start_by,
+        run.scheduled_for,
+        run.retry_of,
+        run.reason,
+        run.started_at,
+        run.ended_at,
+        run.run_by,
+        run.reap_by,
+        run.arming,
+        run.exit_code if known else body.exit_code,
+        run.signal if known else body.signal,
+        run.error,
+        _FREE,
+        run.forced,
+        run.agent,
     )
 
 

@@ -17,6 +17,8 @@ from fsm.model.stream import JobState
 from fsm.planning.overlap import blocked, blocker, in_the_way
 from fsm.planning.restraint import Restraint, backing_off, restraint
 
+_SKIP = Overlap.SKIP  # see `fsm.model.states`
+
 
 @frozen(slots=True)
 class Standing:
@@ -58,7 +60,7 @@ def standing_of_request(state: JobState, job: Job, now: Moment, *, force: bool, 
 
 
 def _skips(state: JobState, job: Job, now: Moment) -> Standing | None:
-    return _queue(state, job, now) if job.overlap is Overlap.SKIP else None
+    return _queue(state, job, now) if job.overlap is _SKIP else None
 
 
 def _queue(state: JobState, job: Job, now: Moment) -> Standing | None:

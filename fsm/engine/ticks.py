@@ -21,6 +21,8 @@ from fsm.planning.overlap import blocker
 from fsm.planning.refusals import same_refusal
 from fsm.planning.schedule import Timetable
 
+_QUEUE = Trigger.QUEUE  # see `fsm.model.states`
+
 
 def answer_ticks(
     state: JobState,
@@ -106,7 +108,7 @@ class _Writer:
         made = made_of(job, self.table, self.state.anchor, self.after, span, self._but_for_jitter(span.last))
         self.refuse(Instant(made[0][0] - 1) if made else span.last, RefusalReason.MISSED, None)
         for number, (tick, cause) in enumerate(made, self.state.last_number + 1):
-            fire(None, Trigger.QUEUE)
+            fire(None, _QUEUE)
             self._draft(Queued(cause, self.state.version, start_by(job, self.now), tick), number)
         return Decision(tuple(self.drafts))
 

@@ -27,7 +27,7 @@ from fsm.importing.openclaw_jobs import (
     label,
     translate,
 )
-from fsm.importing.openclaw_runs import SYSTEM, Skipped, history_files, past_runs
+from fsm.importing.openclaw_runs import SYSTEM, past_runs
 from fsm.importing.past import PastRun, drafts
 from fsm.importing.report import Report
 from fsm.model.commands import Put
@@ -38,6 +38,8 @@ from fsm.model.stream import JobState
 from fsm.openclaw.folder import StateFolder
 from fsm.openclaw.json5 import MAX_SIZE, Document, Node, read
 from fsm.openclaw.markers import jobs_of
+from fsm.openclaw.runlog import Skipped, logs
+from fsm.plural import many
 from fsm.ports import Append, Journal
 
 BATCH = 250
@@ -70,7 +72,7 @@ def load(path: str, setting: Setting) -> Source:
     """Read jobs.json, jobs-state.json, and which histories there are. Raises `NoOpenClaw`, `OSError`."""
     source = Source(StateFolder(path))
     folder, report = source.folder, source.report
-    histories = history_files(folder.runs)
+    histories = logs(folder.runs)
     states = {ident: node.plain() for ident, node in _documents(source, folder.state)}
     seen: set[str] = set()
     for _, node in _documents(source, folder.jobs):
@@ -217,7 +219,7 @@ def _left_alone(source: Source, found: Found, runs: list[PastRun], stream: _Stre
     if len(runs) > there and found.history is not None:
         report.runs.left += len(runs) - there
         why = "of a job that jobs.json does not have" if not found.raw else "of a job that is not imported"
-        report.say(source.folder.short(found.history), f"{len(runs) - there:,} runs {why}; they are not imported")
+        report.say(source.folder.short(found.history), f"not imported: {many(len(runs) - there, 'run')} {why}")
 
 
 @define(slots=True)
@@ -281,7 +283,7 @@ class _Importer:
             why = "a run of it is open here just now; import once more when it is over"
         if why is not None:
             tally.left += len(runs)
-            self.report.say(self.name, f"{len(runs):,} runs are not imported: {why}")
+            self.report.say(self.name, f"{many(len(runs), 'run')} not imported: {why}")
             return
         for at in range(0, len(runs), BATCH):
             batch = runs[at : at + BATCH]

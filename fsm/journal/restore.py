@@ -86,7 +86,11 @@ def restore(source: str, path: str, by: Mender, folders: Callable[[], dict[str, 
 
 def _fresh_copy(source: str, new: str, by: Mender) -> int:
     """A copy that this version can go on with, verified; how many entries the backup has."""
-    if schema_of(source) is None:
+    try:
+        known = schema_of(source) is not None
+    except JournalUnusable as wrong:  # what it says beyond that is for who has lost a journal
+        raise JournalUnusable(source, wrong.why, "say the name of a backup") from wrong
+    if not known:
         raise JournalUnusable(source, "it is not a journal", "say the name of a backup")
     copy_database(source, new)
     migrated = migrate(new, by.stamp)

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fsm.codec.entries import seal
-from fsm.engine.evolve import evolve
-from fsm.engine.runs import run_after
-from fsm.errors import Fenced, IllegalEntry, WrongEpoch
+from fsm.engine.steps import Step, step
+from fsm.errors import BadValue, Fenced, IllegalEntry, WrongEpoch
 from fsm.model.entries import Checkpoint, Draft, Ended, Entry, Queued, Released, SchedulerUp, Started
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.model.run import Run
@@ -29,8 +28,16 @@ Sealed = tuple[JobState, Entry, str, Run | None]
 """The fold after an entry, the entry in its place, its body's JSON text, and the run that it is about, after it."""
 
 
-def seal_draft(before: JobState, draft: Draft, ident: int, node: str, epoch: int | None, prev_hash: str) -> Sealed:
-    """`draft` as the next entry of the stream `before`.
+def seal_draft(
+    before: JobState,
+    draft: Draft,
+    ident: int,
+    node: str,
+    epoch: int | None,
+    prev_hash: str,
+    folded: Step | None = None,
+) -> Sealed:
+    """`draft` as the next entry of the stream `before`; `folded` is what comes of it, where that is known.
 
     Raises `IllegalEntry` when it cannot follow, `BadValue` when JSON cannot hold it. On the path of every append.
     """
@@ -39,10 +46,11 @@ def seal_draft(before: JobState, draft: Draft, ident: int, node: str, epoch: int
         check_envelope(before, draft)
     if type(body) is Checkpoint and body.last_hash != prev_hash:
         raise IllegalEntry(before.job, before.seq + 1, "its last_hash is not that of the entry before it", "checkpoint")
-    after = evolve(before, draft)
-    run = source = None
+    if folded is None or not folded.of(before, draft):
+        folded = step(before, draft)
+    after, run, source = folded.after, folded.run, None
     if number is not None:
-        run, source = run_after(before, draft, after), state_before(before, draft)
+        source = state_before(before, draft)
     elif type(body) is SchedulerUp:
         epoch = body.epoch
     text, digest = seal(draft, source, after.seq, node, epoch, prev_hash)
@@ -83,8 +91,11 @@ def still_live(job: str, mark: Mark, number: int) -> IllegalEntry:
 def next_epoch(batch: Iterable[Append], epoch: int | None, current: int) -> int:
     """The epoch after `batch`, appended under `epoch` (None for a client) to a journal whose epoch is `current`.
 
-    Raises `WrongEpoch` for a scheduler that begins any epoch but the next one, `Fenced` for an epoch that is over.
+    Raises `WrongEpoch` for a scheduler that begins any epoch but the next one, `Fenced` for an epoch that is over,
+    `BadValue` for one that cannot be: they count from 1, also in a journal that no scheduler has seen.
     """
+    if epoch is not None and epoch < 1:
+        raise BadValue(f"epochs count from 1, and {epoch} is none")
     for append in batch:
         if append.state.job != SCHEDULER_STREAM:
             continue

@@ -22,7 +22,7 @@ from fsm.model.stream import JobState
 Execute = Callable[..., Any]
 
 _SQL = statements("append")
-_ADVANCE, _REFOLD, _DUE = _SQL["advance"], _SQL["refold"], _SQL["due"]
+_ADVANCE, _REFOLD, _REFOLD_DUE, _DUE = _SQL["advance"], _SQL["refold"], _SQL["refold_due"], _SQL["due"]
 _QUEUED, _STARTED, _ENDED, _CAME_OUT = _SQL["queued"], _SQL["started"], _SQL["ended"], _SQL["came_out"]
 
 REBUILD_PAGE = 1_000
@@ -54,7 +54,6 @@ def project(
     ):
         execute(_ADVANCE, (after.seq, last_hash, after.last_number, after.slot, after.job))
         return
-    execute(_REFOLD, refold_row(after, last_hash))
     if isinstance(record.body, JobPut):
         execute(_SQL["definition"], (after.job, after.version, job_to_text(record.body.job)))
     if due and (
@@ -62,7 +61,10 @@ def project(
         or after.accounted_to != before.accounted_to
         or after.past is not before.past
     ):
-        execute(_DUE, (wanted_at(after), after.job))
+        *fold, job = refold_row(after, last_hash)
+        execute(_REFOLD_DUE, (*fold, wanted_at(after), job))
+    else:
+        execute(_REFOLD, refold_row(after, last_hash))
 
 
 def _project_run(execute: Execute, record: Draft | Entry, before: JobState, run: Run, seq: int) -> None:

@@ -93,6 +93,9 @@ class Store:
                 self.path, flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, statementcachesize=_STATEMENTS
             )
         connection.set_busy_timeout(self._busy_ms)
+        # Plans that no bound value changes. Else SQLite looks at the values, and so prepares a statement that has a
+        # LIMIT or an outer join anew each time it is bound: 10 to 40 µs, at every fold and every page that is read.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         return connection
 
     def fresh(self) -> None:

@@ -57,9 +57,12 @@ class Writer:
         if length != state.seq or not append.drafts:
             last_hash = self._tip(state)
         entries = []
-        for draft in append.drafts:
+        # What was folded by whoever decided is not folded again: the database itself judges it, too. (The journal in
+        # memory, by which this one is held, folds for itself.)
+        steps = append.steps if len(append.steps) == len(append.drafts) else (None,) * len(append.drafts)
+        for draft, folded in zip(append.drafts, steps, strict=True):
             ident += 1
-            after, entry, body, run = seal_draft(state, draft, ident, self._node, epoch, last_hash)
+            after, entry, body, run = seal_draft(state, draft, ident, self._node, epoch, last_hash, folded)
             last_hash = entry.hash
             try:
                 self._execute(_ENTRY, entry_row(entry, body))

@@ -14,13 +14,12 @@ import orjson
 from attrs import frozen
 
 from fsm.codec.entries import GENESIS, entry_from_dict, entry_to_dict, hash_of
-from fsm.codec.swift import Swift
 from fsm.codec.swift import read_line as swift_line
 from fsm.engine.evolve import evolve
 from fsm.errors import IllegalEntry
 from fsm.journal.heads import Head
-from fsm.journal.sealing import MOVES, check_envelope, state_before
-from fsm.model.entries import Checkpoint, Draft, Entry, SchedulerUp
+from fsm.journal.sealing import check_envelope, state_before
+from fsm.model.entries import Checkpoint, Ended, Entry, SchedulerUp
 from fsm.model.stream import JobState
 
 Data = Mapping[str, Any]
@@ -85,33 +84,32 @@ class Checker:
         self.last_id = max(self.last_id, entry.id)
         self.epoch = max(self.epoch, entry.epoch or 0)
 
-    def take(self, swift: Swift) -> bool:
-        """Take in an entry that is right; False, and nothing is changed, where `check` has to look at it."""
-        ident, job, seq, at, actor, epoch, run, body, source, prev_hash, told, digest = swift
-        stream = self.streams.get(job)
+    def take(self, entry: Entry) -> bool:
+        """Take in an entry of `fsm.codec.swift`, whose hash is right; False, and nothing is changed, where `check` has
+        to look at it."""
+        stream = self.streams.get(entry.job)
         if (
             stream is None
             or (state := stream.state) is None
-            or digest != told
-            or prev_hash != stream.last_hash
-            or seq != stream.seq + 1
-            or ident <= self.last_id
-            or (epoch is not None and epoch < self.epoch)
+            or entry.prev_hash != stream.last_hash
+            or entry.seq != stream.seq + 1
+            or entry.id <= self.last_id
+            or (entry.epoch is not None and entry.epoch < self.epoch)
         ):
             return False
-        if self.heads and _other_head(self, job, seq, told):
+        if self.heads and _other_head(self, entry.job, entry.seq, entry.hash):
             return False
-        if type(body) in MOVES:
-            known = state.run(run) if run is not None else None
-            if known is None or known.state is not source:
-                return False
+        if type(entry.body) is Ended and state_before(state, entry) is not entry.source:
+            return False  # of a start, which comes from one state only, the fold asks it
         try:
-            stream.state = evolve(state, Draft(job, at, actor, run, body))
+            stream.state = evolve(state, entry)
         except IllegalEntry:
             return False
         self.entries += 1
-        stream.seq, stream.last_hash, stream.last_id = seq, told, ident
-        self.last_id, self.epoch = ident, max(self.epoch, epoch or 0)
+        stream.seq, stream.last_hash, stream.last_id = entry.seq, entry.hash, entry.id
+        self.last_id = entry.id
+        if entry.epoch is not None:
+            self.epoch = entry.epoch  # not below it, which was asked
         return True
 
     def finish(self) -> Iterator[Violation]:
@@ -225,9 +223,13 @@ RULES: dict[str, Rule] = {
 def verify_lines(lines: Iterable[bytes | str], checker: Checker | None = None) -> Iterator[Violation]:
     """Check an exported journal, one JSON object a line; empty lines are passed over."""
     checker = checker or Checker()
+    take = checker.take
     for number, line in enumerate(lines, 1):
-        swift = swift_line(line) if type(line) is bytes else None
-        if (swift is not None and checker.take(swift)) or not line.strip():
+        if type(line) is bytes:
+            swift = swift_line(line)
+            if swift is not None and take(swift):
+                continue
+        if not line.strip():
             continue
         try:
             data = orjson.loads(line)

@@ -12,7 +12,7 @@ from fsm.engine.runs import run_after
 from fsm.errors import BadValue, IllegalEntry, JournalUnusable, UnknownJob
 from fsm.journal.export import Raw
 from fsm.journal.verify import Checker, Stream, Violation, begins_pruned, fold
-from fsm.model.entries import Draft, Entry, JobPut
+from fsm.model.entries import Entry, JobPut
 from fsm.model.stream import JobState
 from fsm.ports import Journal
 
@@ -67,15 +67,14 @@ def _from_rows(journal: RawJournal, checker: Checker) -> Iterator[Violation]:
     for row in journal.rows():
         swift = read_row(row)
         if swift is not None:
-            stream = checker.streams.get(swift[1])
+            stream = checker.streams.get(swift.job)
             before = None if stream is None else stream.state
             if checker.take(swift):
                 assert stream is not None
                 assert before is not None
                 assert stream.state is not None  # it has just been folded
-                if swift[6] is not None and stream.state.run(swift[6]) is None:  # it is over
-                    record = Draft(swift[1], swift[3], swift[4], swift[6], swift[7])
-                    yield from _compare_entry(journal, before, record, swift[2], stream.state)
+                if swift.run is not None and stream.state.run(swift.run) is None:  # it is over
+                    yield from _compare_entry(journal, before, swift, swift.seq, stream.state)
                 continue
         try:
             entry = entry_from_row(row)
@@ -136,9 +135,7 @@ def _readable(journal: Journal, checker: Checker) -> Iterator[Entry | Violation]
             yield Violation(illegal.requirement, illegal.why, illegal.job, illegal.seq)
 
 
-def _compare_entry(
-    journal: Journal, before: JobState, record: Entry | Draft, seq: int, after: JobState
-) -> Iterator[Violation]:
+def _compare_entry(journal: Journal, before: JobState, record: Entry, seq: int, after: JobState) -> Iterator[Violation]:
     """Hold the projection's run against the folded one when it is over, and the definition when it is put."""
     run = run_after(before, record, after)
     if run is not None and after.run(run.number) is None and (kept := journal.run(record.job, run.number)) != run:

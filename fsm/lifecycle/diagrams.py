@@ -1,16 +1,19 @@
 """The lifecycle table as pictures and text: Mermaid, SVG, and the table of the documents.
 
 All three are made from `TABLE` alone, so they cannot drift from it; a test holds the files in `diagrams/` and `specs/`
-to what these functions return.
+to what these functions return. Given how often each edge was taken, a picture is coloured by that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from html import escape
 
 from fsm.lifecycle.table import TABLE, Edge
-from fsm.model.states import TERMINAL, State
+from fsm.model.states import TERMINAL, Reason, State, Trigger
+
+Taken = Mapping[tuple[State | None, Trigger, Reason | None], int]
+"""How often each edge was taken with each of its reasons; what is not there was never taken."""
 
 _BOX_W, _BOX_H = 132, 40
 _COLUMNS = {State.QUEUED: 190, State.RUNNING: 470}
@@ -26,8 +29,32 @@ _COLOURS = {
     State.LOST: "#e5e7eb",
     State.REAPED: "#f3e8ff",
 }
-_ALL_TAKEN = "#334155"
+_PLAIN = "#334155"
 _NOT_TAKEN = "#dc2626"
+_OFTEN = ((10_000, "#14532d"), (100, "#2f9e5f"), (1, "#93c5a5"))
+"""Colours by how often an edge was taken at least."""
+
+
+def _colour(edge: Edge, taken: Taken | None) -> str:
+    """Red where one of its reasons was never taken."""
+    if taken is None:
+        return _PLAIN
+    times = _times(edge, taken)
+    if not all(times.values()):
+        return _NOT_TAKEN
+    return next(colour for least, colour in _OFTEN if sum(times.values()) >= least)
+
+
+def _times(edge: Edge, taken: Taken) -> dict[Reason | None, int]:
+    reasons: list[Reason | None] = [*sorted(edge.reasons)] or [None]
+    return {reason: taken.get((edge.source, edge.trigger, reason), 0) for reason in reasons}
+
+
+def _reasons(edge: Edge, taken: Taken | None) -> list[str]:
+    """The words beside an edge."""
+    if taken is None:
+        return [str(reason) for reason in sorted(edge.reasons)]
+    return [f"{times:,}" if reason is None else f"{reason} {times:,}" for reason, times in _times(edge, taken).items()]
 
 
 def mermaid() -> str:
@@ -39,6 +66,16 @@ def mermaid() -> str:
         lines.append(f"    {edge.source or '[*]'} --> {edge.target}: {label}")
     lines += [f"    {state} --> [*]" for state in _ENDS]
     return "\n".join(lines) + "\n"
+
+
+def mermaid_taken(taken: Taken) -> str:
+    """A Mermaid flow chart (its state diagrams know no colours of edges), coloured by how often each was taken."""
+    lines, styles = ["flowchart LR", "    unborn((&nbsp;))"], []
+    for number, edge in enumerate(TABLE):
+        label = "<br>".join([str(edge.trigger), *_reasons(edge, taken)])
+        lines.append(f'    {edge.source or "unborn"} -->|"{label}"| {edge.target}')
+        styles.append(f"    linkStyle {number} stroke:{_colour(edge, taken)},stroke-width:2px")
+    return "\n".join([*lines, *styles]) + "\n"
 
 
 def markdown() -> str:
@@ -54,8 +91,8 @@ def _code(state: State | None) -> str:
     return f"`{state}`" if state is not None else "–"
 
 
-def svg(taken: Collection[Edge] | None = None) -> str:
-    """An SVG picture. With `taken`, the edges that are not among them are red."""
+def svg(taken: Taken | None = None) -> str:
+    """An SVG picture. With `taken`, edges are darker the more often they were taken, red where a reason never was."""
     height = _TOP + 4 * _STEP + _BOX_H + 30
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1010 {height}" font-family="sans-serif">',
@@ -67,7 +104,20 @@ def svg(taken: Collection[Edge] | None = None) -> str:
     ]
     parts += [_arrow(edge, taken) for edge in TABLE]
     parts += [_box(state) for state in State]
+    if taken is not None:
+        parts += _key(height)
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _key(height: int) -> list[str]:
+    """What the colours mean."""
+    words = [
+        ("once and more" if least == 1 else f"{least:,} times and more", colour) for least, colour in reversed(_OFTEN)
+    ]
+    return [
+        f'<text x="20" y="{height - 90 + 20 * row}" font-size="12" fill="{colour}">━ {text}</text>'
+        for row, (text, colour) in enumerate([("never, or not for each reason", _NOT_TAKEN), *words])
+    ]
 
 
 def _place(state: State | None) -> tuple[int, int]:
@@ -95,8 +145,8 @@ def _box(state: State) -> str:
     )
 
 
-def _arrow(edge: Edge, taken: Collection[Edge] | None) -> str:
-    colour = _ALL_TAKEN if taken is None or edge in taken else _NOT_TAKEN
+def _arrow(edge: Edge, taken: Taken | None) -> str:
+    colour = _colour(edge, taken)
     (x1, y1), (x2, y2) = _place(edge.source), _place(edge.target)
     start = x1 + (9 if edge.source is None else _BOX_W // 2)
     end = x2 - _BOX_W // 2 - 2
@@ -114,9 +164,15 @@ def _arrow(edge: Edge, taken: Collection[Edge] | None) -> str:
         label_x, label_y = (start + end) // 2, (y1 + y2) // 2 - 6
         if edge.source is State.RUNNING:
             label_x, label_y = end - 40, y2 - 6
-    reasons = escape(", ".join(sorted(edge.reasons)))
+    reasons = escape(", ".join(_reasons(edge, taken)))
+    words = [(str(edge.trigger), label_y)]
+    if taken is not None:  # a rail has room beside the word, all others below the line
+        times = f"{sum(_times(edge, taken).values()):,}"
+        words = [(f"{edge.trigger} {times}", label_y)] if label_y != y2 - 6 else [*words, (times, label_y + 19)]
     return (
         f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.4" marker-end="url(#tip)">'
         f"<title>{edge.trigger}: {reasons}</title></path>"
-        f'<text x="{label_x}" y="{label_y}" text-anchor="middle" font-size="12" fill="{colour}">{edge.trigger}</text>'
+    ) + "".join(
+        f'<text x="{label_x}" y="{y}" text-anchor="middle" font-size="12" fill="{colour}">{word}</text>'
+        for word, y in words
     )

@@ -18,6 +18,8 @@ from fsm.lifecycle.table import Edge, by_input
 from fsm.model.states import Reason, State, Trigger
 
 _UNBORN = "unborn"  # what the machine calls the state of a run that does not exist yet
+_NAMES: dict[State | None, str] = {None: _UNBORN, **{state: state.value for state in State}}  # a lookup costs a fifth
+_STATES: dict[str, State] = {state.value: state for state in State}  # of what `state.value` and `State(…)` do
 
 
 class _Model:
@@ -61,14 +63,14 @@ def fire(state: State | None, trigger: Trigger, reason: Reason | None = None) ->
     Raises `IllegalTransition` when the table has no such edge, when the edge needs a reason and none was given, or
     when the reason is not one of the edge's.
     """
-    model = _Model(state.value if state is not None else _UNBORN)
+    model = _Model(_NAMES[state])
     try:
         _events()[trigger].trigger(model)
     except MachineError:
         raise IllegalTransition(state, trigger, reason) from None
     edge = _edges()[state, trigger]
     _check_reason(edge, reason)
-    return State(model.state)
+    return _STATES[model.state]
 
 
 def _check_reason(edge: Edge, reason: Reason | None) -> None:

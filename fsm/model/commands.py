@@ -43,7 +43,7 @@ class TakeNumbers:
     up_to: int
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Request:
     """A run, now: by hand, or, with `retry_of`, as attempt number `attempt` at what that run did not do.
 
@@ -83,7 +83,7 @@ class Deferred:
         return None if self.blocked_by is None else self.blocked_by.number
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Ticks:
     """Answer every tick up to now; with `flush`, only write what was deferred, before something else changes.
 
@@ -95,7 +95,7 @@ class Ticks:
     draining: bool = False
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Start:
     """This arming holds the slot lock and waits for go."""
 
@@ -111,7 +111,7 @@ class FailStart:
     error: str
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Judge:
     """A verdict that the run's own supervisor, or evidence of its absence, gives."""
 
@@ -139,7 +139,7 @@ class QueueTimeout:
     number: int
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Release:
     """Nothing of the run is alive any more."""
 
@@ -170,7 +170,7 @@ Command = (
 )
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Go:
     """Effect, after the commit: let this armed supervisor execute."""
 

@@ -11,6 +11,7 @@ from fsm.model.agent import AgentKind
 from fsm.model.entries import Ended
 from fsm.model.run import Arming, run_id
 from fsm.model.states import Evidence
+from fsm.model.values import value
 
 
 @frozen(slots=True)
@@ -41,7 +42,7 @@ class Order:
         return run_id(self.job, self.number)
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Execution:
     """One arming of one run: what locks, report, mailbox and processes are named by."""
 

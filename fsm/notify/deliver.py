@@ -69,7 +69,8 @@ def ping_address(address: str, job: str, state: str) -> str:
 
 
 def _json(message: Message) -> bytes:
-    return orjson.dumps({**message.event, "notice": message.key, "missed": message.missed})
+    """One line, so that a command may append it to a file of such lines."""
+    return orjson.dumps({**message.event, "notice": message.key, "missed": message.missed}) + b"\n"
 
 
 def _environment(job: Job) -> Mapping[str, str]:

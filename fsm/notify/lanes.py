@@ -19,6 +19,7 @@ from fsm.model.job import Job
 from fsm.model.receivers import Receiver
 from fsm.model.states import Reason, State
 from fsm.planning.failures import SAYS_NOTHING
+from fsm.plural import many
 
 FIRST_WAIT = Duration(5 * SECOND)
 """Before a failed delivery is tried again; then twice as long each time,"""
@@ -148,5 +149,5 @@ def text_of(job: str, message: Message) -> str:
     state, reason = str(data["state"]), data["reason"]
     word = "recovered" if message.key == "on_recovery" else state.replace("_", " ")
     why = f" ({reason})" if state not in (State.SUCCEEDED, State.QUEUED, State.RUNNING) and reason else ""
-    more = f"; {message.missed} earlier messages could not be delivered" if message.missed else ""
+    more = f"; {many(message.missed, 'earlier message')} could not be delivered" if message.missed else ""
     return f"{job} {word}{why}: {message.event['run_id']}{more}"

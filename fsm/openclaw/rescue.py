@@ -4,18 +4,22 @@ markers."""
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from attrs import define, field, frozen
 
 from fsm.instants import Duration, Instant
+from fsm.openclaw.endings import endings
 from fsm.openclaw.folder import StateFolder
 from fsm.openclaw.holders import GatewayUp, Holder, holders, store_lock
 from fsm.openclaw.markers import MarkedFile, jobs_of, look
 from fsm.openclaw.rewrite import compare, rewrite
-from fsm.openclaw.rows import Kind
+from fsm.openclaw.rows import Kind, RowKey
+from fsm.openclaw.runlog import logs
 from fsm.openclaw.survey import KEEP, Group, Plan, survey
 from fsm.openclaw.swap import swap
+from fsm.plural import many
 
 
 @frozen(slots=True)
@@ -44,6 +48,7 @@ class Rescue:
     names: dict[str, str] = field(factory=dict)
     holders: list[Holder] = field(factory=list)
     unread: list[tuple[str, str]] = field(factory=list)
+    mute: list[str] = field(factory=list)
 
     @property
     def files(self) -> list[str]:
@@ -60,7 +65,7 @@ class Rescue:
         for plan in self.plans:
             for (agent, job), group in sorted(plan.groups.items()):
                 for kind in (Kind.STUCK, Kind.ORPHANED, Kind.OLD):
-                    yield from self._of_group(plan, f"{agent}: {self.names.get(job.casefold(), job)}", group, kind)
+                    yield from self._of_group(plan, agent, job, group, kind)
         for marked in self.marked:
             for marker in marked.markers:
                 when = (
@@ -68,7 +73,8 @@ class Rescue:
                 )
                 yield Finding(marked.path, marker.name or marker.job, "marker", 0, 0, when, "runningAtMs is taken away")
 
-    def _of_group(self, plan: Plan, subject: str, group: Group, kind: Kind) -> Iterator[Finding]:
+    def _of_group(self, plan: Plan, agent: str, job: str, group: Group, kind: Kind) -> Iterator[Finding]:
+        subject = f"{agent}: {self.names.get(job.casefold(), job)}"
         rows, size = group.counts.get(kind, 0), group.sizes.get(kind, 0)
         if not rows:
             return
@@ -79,8 +85,10 @@ class Rescue:
         if kind is Kind.STUCK:
             least, most = self.age(self.limit_ms), self.age(group.oldest_ms)
             why = f"running, and no sign of life for {least} or more; the oldest: {most}"
+            set_to = Counter(plan.ending(RowKey(agent, job, run), 0).status for run in group.stuck())
             then = ", ".join(
-                text for count, text in ((kept, f"{kept:,} set to failed"), (dropped, f"{dropped:,} dropped")) if count
+                [f"{count:,} set to {status}" for status, count in sorted(set_to.items())]
+                + ([f"{dropped:,} dropped"] if dropped else [])
             )
         elif kind is Kind.ORPHANED:
             why, then = "cron/jobs.json has no such job", f"{dropped:,} dropped"
@@ -101,13 +109,15 @@ class Rescue:
         """What could not be read, and what that means, a sentence each."""
         for path, why in self.unread:
             yield f"{self.folder.short(path)}: {why}; it is left alone."
+        for path in self.mute:
+            yield f"{self.folder.short(path)}: it cannot be read, so that its runs' rows are set to failed."
         for plan in self.plans:
             yield from _of_plan(self.folder.short(plan.path), plan)
         for marked in self.marked:
             if marked.why is not None:
                 yield f"{self.folder.short(marked.path)}: {marked.why}; it is left alone."
             elif marked.young:
-                yield f"{self.folder.short(marked.path)}: {marked.young:,} markers are too young to be judged."
+                yield f"{self.folder.short(marked.path)}: {many(marked.young, 'marker')} too young to be judged."
         if self.plans and self.plans[0].jobs is None:
             yield "Which jobs there are is not known, so that no row is called orphaned."
         if os.path.exists(self.folder.database):
@@ -135,10 +145,10 @@ def _of_plan(name: str, plan: Plan) -> Iterator[str]:
             )
         yield f"{name}: {where}: {trouble.why}{inside}; {then}."
     if plan.uncounted:
-        yield f"{name}: {plan.uncounted:,} rows are of more jobs than can be told apart; they are left alone."
+        yield f"{name}: {many(plan.uncounted, 'row')} of more jobs than can be told apart, left alone."
     unclear = sum(group.counts.get(Kind.UNCLEAR, 0) for group in plan.groups.values())
     if unclear:
-        yield f"{name}: {unclear:,} rows are no objects, or their status is no text; they are left alone."
+        yield f"{name}: {many(unclear, 'row')} left alone: no object, or a status that is no text."
 
 
 def find(path: str, now: Instant, older_than: Duration, *, keep: int = KEEP) -> Rescue:
@@ -156,8 +166,17 @@ def find(path: str, now: Instant, older_than: Duration, *, keep: int = KEEP) -> 
             found.plans.append(survey(store, limit_ms=limit_ms, jobs=ids, keep=keep))
         except OSError as error:
             found.unread.append((store, error.strerror or "it cannot be read"))
+    _ask_histories(found)
     found.holders = holders(folder.path, found.files)
     return found
+
+
+def _ask_histories(found: Rescue) -> None:
+    """How the runs ended whose rows are stuck; a history that cannot be read tells nothing, which is said."""
+    histories = logs(found.folder.runs)
+    for plan in found.plans:
+        plan.endings, unread = endings(histories, plan.stuck())
+        found.mute += [path for path in unread if path not in found.mute]
 
 
 def _known_jobs(found: Rescue) -> frozenset[str] | None:

@@ -41,11 +41,12 @@ def inserts(plan: Plan, member: Member) -> list[Insert]:
     """What is changed in a row that is mended."""
     fields = member.fields or {}
     status = fields[b'"status"']
-    found = [Insert(status.at, status.end, b'"failed"')]
+    row = plan.row(member)
+    assert row is not None  # only runs' rows are mended
+    ending = plan.ending(row.key, row.sign_ms)
+    found = [Insert(status.at, status.end, b'"%s"' % ending.status.encode())]
     if b'"endedAt"' not in fields:
-        row = plan.row(member)
-        assert row is not None  # only runs' rows are mended
-        found.append(Insert(status.end, status.end, b', "endedAt": %d' % row.sign_ms))
+        found.append(Insert(status.end, status.end, b', "endedAt": %d' % ending.ended_ms))
     return found
 
 

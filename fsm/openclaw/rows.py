@@ -47,6 +47,12 @@ def row_key(raw: bytes) -> RowKey | None:
     return None if match is None else RowKey(match[1], match[2], None)
 
 
+def run_of(session: str) -> str | None:
+    """The run of a session's key, as another file names it; None where it is no run's."""
+    match = _RUN.fullmatch(session)
+    return None if match is None else match[3]
+
+
 def wanted(raw: bytes) -> frozenset[bytes]:
     """The fields to look at in the row with this key: those of a run's, nothing of any other."""
     key = row_key(raw)

@@ -13,8 +13,10 @@ from enum import StrEnum
 
 from attrs import define, field, frozen
 
+from fsm.openclaw.endings import Ending
 from fsm.openclaw.rows import Kind, Row, RowKey, judge, row_key, wanted
-from fsm.openclaw.scan import Member, Scanner, Shape, Trouble
+from fsm.openclaw.scan import Member, Scanner, Shape
+from fsm.openclaw.values import Trouble
 
 KEEP = 50
 """Rows of a job that have ended (or are stuck) and stay: OpenClaw's own retention, a day, is 24 rows of an hourly
@@ -28,7 +30,7 @@ class Fate(StrEnum):
     """What becomes of a row."""
 
     STAYS = "stays"
-    MENDED = "mended"  # its status is set to failed
+    MENDED = "mended"  # its status is set to what its job's history says of the run, else to failed
     DROPPED = "dropped"
 
 
@@ -49,8 +51,8 @@ class FileId:
 
 @define(slots=True)
 class Group:
-    """The run rows of one job of one agent. `newest` is a heap of (sign, offset, bytes, running) of those that may
-    go."""
+    """The run rows of one job of one agent. `newest` is a heap of (sign, offset, bytes, running, run) of those that
+    may go."""
 
     rows: int = 0
     running: int = 0
@@ -58,7 +60,7 @@ class Group:
     oldest_ms: int = 0
     counts: dict[Kind, int] = field(factory=dict)
     sizes: dict[Kind, int] = field(factory=dict)
-    newest: list[tuple[int, int, int, bool]] = field(factory=list)
+    newest: list[tuple[int, int, int, bool, str]] = field(factory=list)
 
     def add(self, row: Row, member: Member, keep: int) -> None:
         """Count one row."""
@@ -71,7 +73,8 @@ class Group:
         self.counts[row.kind] = self.counts.get(row.kind, 0) + 1
         self.sizes[row.kind] = self.sizes.get(row.kind, 0) + length
         if row.kind in (Kind.STUCK, Kind.OLD) and keep > 0:
-            heapq.heappush(self.newest, (row.sign_ms, member.key_at, length, row.running))
+            assert row.key.run is not None  # only rows of runs are counted
+            heapq.heappush(self.newest, (row.sign_ms, member.key_at, length, row.running, row.key.run))
             if len(self.newest) > keep:
                 heapq.heappop(self.newest)
 
@@ -90,6 +93,10 @@ class Group:
         those = [each for each in self.newest if each[3] is (kind is Kind.STUCK)]
         return len(those), sum(each[2] for each in those)
 
+    def stuck(self) -> list[str]:
+        """The runs whose rows are to be mended."""
+        return [run for *_, running, run in self.newest if running]
+
 
 @define(slots=True)
 class Plan:
@@ -105,6 +112,7 @@ class Plan:
     base_rows: int = 0
     uncounted: int = 0
     shape: Shape = field(factory=Shape)
+    endings: dict[RowKey, Ending] = field(factory=dict)
 
     @property
     def file_ms(self) -> int:
@@ -150,6 +158,17 @@ class Plan:
     def mended(self) -> int:
         """Rows whose status is changed."""
         return sum(group.kept(Kind.STUCK)[0] for group in self.groups.values())
+
+    def stuck(self) -> frozenset[RowKey]:
+        """The runs of those rows."""
+        return frozenset(
+            RowKey(agent, job, run) for (agent, job), group in self.groups.items() for run in group.stuck()
+        )
+
+    def ending(self, key: RowKey, sign_ms: int) -> Ending:
+        """What a row that is mended will say: as the job's history has it, else that it failed, at its last sign of
+        life."""
+        return self.endings.get(key) or Ending("failed", sign_ms)
 
     @property
     def dropped(self) -> tuple[int, int]:

@@ -12,6 +12,8 @@ from fsm.model.run import Run
 from fsm.model.states import Cause, RefusalReason, State
 from fsm.model.stream import JobState
 
+_SKIP, _QUEUE = Overlap.SKIP, Overlap.QUEUE  # see `fsm.model.states`
+
 
 def blocked(state: JobState) -> tuple[RefusalReason, Run] | None:
     """What is in the way of a run that would have to start now, as every run of a job with `overlap = "skip"` has.
@@ -39,17 +41,17 @@ def in_the_way(state: JobState, job: Job) -> tuple[RefusalReason, Run] | None:
     `replace` ends a run that is running, not one that only waits: that would bring nothing forward, and a slot that
     nothing frees would fill the journal.
     """
-    if job.overlap is Overlap.SKIP:
+    if job.overlap is _SKIP:
         return blocked(state)
     queued = waiting(state)
-    if job.overlap is Overlap.QUEUE:
+    if job.overlap is _QUEUE:
         return (RefusalReason.QUEUE_FULL, queued[0]) if len(queued) >= job.queue_limit else None
     return (RefusalReason.ALREADY_QUEUED, queued[0]) if queued else None
 
 
 def places(job: Job) -> int:
     """How many runs may stand in the queue, but for those that catch up missed ticks."""
-    return job.queue_limit if job.overlap is Overlap.QUEUE else 1
+    return job.queue_limit if job.overlap is _QUEUE else 1
 
 
 def overflow(state: JobState, job: Job) -> list[Run]:

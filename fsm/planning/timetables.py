@@ -77,9 +77,11 @@ class CronTable:
 
     cron: Cron
     zone: Zone
-    # The last answers. Jobs share a table by expression and zone, and those that are due together ask the same of it.
+    # The last answers. Jobs share a table by expression and zone, and those that are due together ask the same of it;
+    # those that were defined one after the other ask from another time each, and get the same due time all the same.
     _next: dict[Instant, Instant | None] = field(factory=dict, init=False, eq=False, repr=False)
-    _spans: dict[tuple[Instant, Instant], Span | None] = field(factory=dict, init=False, eq=False, repr=False)
+    _gap: list[tuple[Instant, Instant]] = field(factory=list, init=False, eq=False, repr=False)  # a time, what is next
+    _spans: dict[tuple[Instant, Instant], Span] = field(factory=dict, init=False, eq=False, repr=False)
 
     @property
     def kind(self) -> Kind:
@@ -88,11 +90,17 @@ class CronTable:
 
     def next_after(self, after: Instant, anchor: Instant | None = None) -> Instant | None:
         """See `Timetable`. The anchor makes no difference."""
-        if after not in self._next:
-            if len(self._next) >= _ANSWERS:
-                self._next.clear()
-            self._next[after] = self._next_after(after)
-        return self._next[after]
+        if after in self._next:
+            return self._next[after]
+        for low, following in self._gap:  # one at most
+            if low <= after < following:  # nothing is due in between
+                return following
+        if len(self._next) >= _ANSWERS:
+            self._next.clear()
+        found = self._next[after] = self._next_after(after)
+        if found is not None:
+            self._gap[:] = ((after, found),)  # at once, for whoever reads it in another thread
+        return found
 
     def _next_after(self, after: Instant) -> Instant | None:
         second = max(after // SECOND + 1, _MIN_SECOND)
@@ -126,16 +134,17 @@ class CronTable:
 
     def span(self, after: Instant, until: Instant, anchor: Instant | None = None) -> Span | None:
         """See `Timetable`. Costs some microseconds for each month of the stretch."""
-        if (after, until) not in self._spans:
-            if len(self._spans) >= _ANSWERS:
-                self._spans.clear()
-            self._spans[after, until] = self._span(after, until)
-        return self._spans[after, until]
-
-    def _span(self, after: Instant, until: Instant) -> Span | None:
         first = self.next_after(after)
         if first is None or first > until:
             return None
+        if (first, until) not in self._spans:
+            if len(self._spans) >= _ANSWERS:
+                self._spans.clear()
+            self._spans[first, until] = self._span(first, until)
+        return self._spans[first, until]
+
+    def _span(self, first: Instant, until: Instant) -> Span:
+        """From a due time on."""
         fields, fixed = self.cron.fields, self.cron.fixed
         second, end = first // SECOND, min(until // SECOND + 1, _MAX_SECOND)
         count, last = 0, second

@@ -14,6 +14,7 @@ from fsm.engine.decide import decide
 from fsm.engine.events import event_of
 from fsm.engine.evolve import evolve
 from fsm.engine.runs import run_after
+from fsm.engine.steps import step
 from fsm.engine.wanted import still_wanted
 from fsm.errors import Conflict, Fenced, StoreError
 from fsm.instants import Moment
@@ -25,6 +26,7 @@ from fsm.model.run import Run
 from fsm.model.settings import Settings
 from fsm.model.states import Actor
 from fsm.model.stream import JobState
+from fsm.model.values import value
 from fsm.ports import Append, Appended, Journal, Publisher
 
 MAX_TRIES = 100
@@ -38,7 +40,7 @@ MAX_IDLE_FOLDS = 10_000
 """Folds of jobs with nothing open that are kept, to spare reading them again at their next tick."""
 
 
-@frozen(slots=True)
+@value(slots=True)
 class Intent:
     """A command for one job's stream."""
 
@@ -73,11 +75,12 @@ class _Batch:
         """`state` after `drafts`, which are put into the batch."""
         if not drafts:
             return state
-        self.appends.append(Append(state, drafts))
+        first, steps = state, []
         for draft in drafts:
-            after = evolve(state, draft)
-            self.runs.append(run_after(state, draft, after))
-            state = after
+            steps.append(made := step(state, draft))
+            self.runs.append(made.run)
+            state = made.after
+        self.appends.append(Append(first, drafts, tuple(steps)))
         return state
 
 

@@ -6,18 +6,15 @@ from collections.abc import Callable, Iterable
 
 from attrs import frozen
 
-from fsm.engine.due import tick_after
 from fsm.errors import Fenced, StoreError
 from fsm.instants import MINUTE, SECOND, Deadline, Duration, Instant, Moment
 from fsm.model.commands import Go, QueueTimeout, Start, Ticks, TryAgain
 from fsm.model.facts import Armed, ArmFailed, Changed, Fact
 from fsm.model.settings import Settings
 from fsm.model.states import Actor, State
-from fsm.model.stream import JobState
-from fsm.planning.refusals import WRITE_EVERY
-from fsm.planning.restraint import restraint, retry_at, retry_due
+from fsm.planning.restraint import retry_due
 from fsm.ports import Clock, Journal, Launcher, Outputs, Publisher
-from fsm.scheduler.alarms import Alarms
+from fsm.scheduler.agenda import Agenda
 from fsm.scheduler.book import Book, Foreign, Intent
 from fsm.scheduler.drain import Drain
 from fsm.scheduler.presence import Presence, Who
@@ -75,14 +72,10 @@ class Scheduler:
         self._nonce, self._settings = nonce, settings or Settings()
         self._presence = Presence(journal, who)
         self.trouble: StoreError | None = None
-        self._due = Alarms()
-        self._deadlines = Alarms()
         self._again: list[Intent] = []
         self._retry_at: int | None = None
         self._alive_at = self._sweep_at = 0
         self._settle_by: int | None = None
-        self._waiting: set[str] = set()  # jobs with a failure that they remember: they may wait by the wall clock
-        self._last_utc = Instant(0)
 
     def begin(self) -> None:
         """A new epoch; every open run and every held slot is held against its evidence; due times are read."""
@@ -93,10 +86,11 @@ class Scheduler:
         self.starter = Starter(self.launcher, self.book, self.strangers, self._nonce, self.clock.now)
         self.watcher = Watcher(self.launcher, self.book, self.clock.now)
         self._drain = Drain(self.journal, self.starter)
+        self.agenda = Agenda(self.book)
         self._alive_at, self._sweep_at = now.boot + ALIVE_EVERY, now.boot + SWEEP_EVERY
         self._settle_by = now.boot + SETTLE_WITHIN
         self.retention = Retention(self.journal, self.clock, self._outputs, now)
-        self._due.fill(dict(self.journal.due_times()))
+        self.agenda.fill(dict(self.journal.due_times()))
         self.strangers.examine_all(now)
         for job in self.journal.busy_jobs():
             self._follow(job, now)
@@ -105,7 +99,8 @@ class Scheduler:
     def turn(self) -> Wake:
         """Answer everything that has happened or come due, durably; then do what follows from it."""
         now = self.clock.now()
-        self._notice_the_wall_clock(now)
+        for job in self.agenda.set_back(now):
+            self._follow(job, now)
         self._follow_foreign(self.book.read_foreign(), now)
         intents = [*self._held(now), *self._from_facts(self.launcher.facts()), *self._from_clocks(now)]
         self._again = []
@@ -118,7 +113,7 @@ class Scheduler:
 
     def _prune(self, now: Moment, *, quiet: bool) -> None:
         """A piece of it, where nothing else is to be done and nothing comes due in the next moment."""
-        due = self._due.next()
+        due = self.agenda.next_due()
         soon = due is not None and due - now.utc < BEFORE_DUE
         try:
             self.retention.work(now, quiet=quiet and not soon)
@@ -202,7 +197,7 @@ class Scheduler:
 
     def _from_clocks(self, now: Moment) -> list[Intent]:
         intents: list[Intent] = []
-        for job in self._deadlines.pop(now.boot):
+        for job in self.agenda.pop_deadlines(now):
             for run in self.book.state(job).runs:
                 if run.state is State.QUEUED and run.start_by.passed(now):
                     intents.append(Intent(job, QueueTimeout(run.number), Actor.REAPER))
@@ -210,7 +205,7 @@ class Scheduler:
             if not any(intent.job == job for intent in intents):
                 self._set_deadline(job, now)
         if self._recovered(now):
-            for job in self._due.pop(now.utc):
+            for job in self.agenda.pop_due(now):
                 if retry_due(self.book.state(job), now.utc) is not None:
                     intents.append(Intent(job, TryAgain()))  # before the ticks that it holds off
                 intents.append(Intent(job, Ticks(draining=self.draining)))
@@ -231,49 +226,13 @@ class Scheduler:
 
     def _follow(self, job: str, now: Moment) -> None:
         """Bring alarms, armings and watches in line with a stream that moved."""
-        state = self.book.state(job)
-        self._set_due(state, now)
         self.starter.consider(job)
         self.watcher.consider(job)
         self._again += [intent for intent in self.watcher.replace(job) if intent not in self._again]
-        self._set_deadline(job, now)
-
-    def _set_due(self, state: JobState, now: Moment) -> None:
-        deferred = self.book.deferred.get(state.job)
-        after = deferred.until if deferred is not None else state.accounted_to
-        found = None if after is None else tick_after(state, after)
-        due = None if found is None else found.at
-        if deferred is not None and state.refused_at is not None:
-            write_by = Instant(state.refused_at + WRITE_EVERY)  # also where no further tick comes by then
-            due = write_by if due is None else min(due, write_by)
-        if state.past is not None:
-            times = [at for at in (due, retry_at(state, now.utc), self._eased(state, now)) if at is not None]
-            due = min(times, default=None)
-            self._waiting.add(state.job)
-        else:
-            self._waiting.discard(state.job)
-        self._due.set(state.job, due)
-
-    def _eased(self, state: JobState, now: Moment) -> Instant | None:
-        """When breaker and budget let go of what waits in the queue, if they hold any of it."""
-        if all(run.state is not State.QUEUED for run in state.runs):
-            return None
-        found = restraint(state, now.utc)
-        return None if found is None else found.until
-
-    def _notice_the_wall_clock(self, now: Moment) -> None:
-        """One that was set back ends the waits that began later than it says now (`fsm.planning.restraint`)."""
-        if now.utc < self._last_utc:
-            for job in sorted(self._waiting):
-                self._follow(job, now)
-        self._last_utc = now.utc
+        self.agenda.follow(job, now, self.watcher.alarm(job, now))
 
     def _set_deadline(self, job: str, now: Moment) -> None:
-        times = [now.boot + run.start_by.left(now) for run in self.book.state(job).runs if run.state is State.QUEUED]
-        watch = self.watcher.alarm(job, now)
-        if watch is not None:
-            times.append(watch)
-        self._deadlines.set(job, min(times, default=None))
+        self.agenda.set_deadline(job, now, self.watcher.alarm(job, now))
 
     def _housekeep(self, now: Moment) -> None:
         self.strangers.ring(now)
@@ -302,7 +261,7 @@ class Scheduler:
     def _wake(self, now: Moment) -> Wake:
         boots = [self._sweep_at]
         late = self.starter.alarm() if self.trouble is None else None  # nothing is armed for a store in trouble
-        alarms = (self._deadlines.next(), self.strangers.alarm(), late)
+        alarms = (self.agenda.next_deadline(), self.strangers.alarm(), late)
         boots += [at for at in alarms if at is not None]
         if self._retry_at is not None:
             boots.append(self._retry_at)
@@ -313,13 +272,12 @@ class Scheduler:
             boots.append(self._settle_by)
         if self._drain.until is not None and not self._drain.until.passed(now):
             boots.append(now.boot + self._drain.until.left(now))
-        due = self._due.next() if self._settle_by is None else None
-        return Wake(None if due is None else Instant(due), min(boots))
+        return Wake(self.agenda.next_due() if self._settle_by is None else None, min(boots))
 
     @property
     def idle(self) -> bool:
         """Whether no run is open, no slot held and no tick due."""
-        due = self._due.next()
+        due = self.agenda.next_due()
         return not self._again and not self.journal.busy_jobs() and (due is None or due > self.clock.now().utc)
 
     def drain(self, most: Duration | None) -> Deadline:

@@ -58,7 +58,7 @@ def read_jobs_file(path: Path) -> JobsFile:
     if len(data) > MAX_FILE:
         raise BadJobs((f"{path}: it is larger than {MAX_FILE >> 20} MiB",))
     try:
-        return _found_beside(read_jobs(data.decode("utf-8")), path)
+        return _found_beside(read_jobs(data.decode("utf-8"), str(path)), path)
     except UnicodeDecodeError as error:
         raise BadJobs((f"{path}: byte {error.start} is not UTF-8",)) from None
 

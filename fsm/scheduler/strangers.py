@@ -10,7 +10,7 @@ from __future__ import annotations
 from fsm.instants import SECOND, Duration, Moment
 from fsm.model.facts import Changed, Execution, Searched
 from fsm.model.states import State
-from fsm.ports import Examination, Journal, Launcher
+from fsm.ports import Examination, Journal, Launcher, RunQuery
 
 SEARCH_AGAIN = Duration(30 * SECOND)
 """As for a run that is known: what could not be ended may end by itself, or be ended by hand."""
@@ -33,10 +33,8 @@ class Strangers:
             taken[job] = max(numbers)
             for number in numbers:
                 self._remember(job, number)
-        for job in self.journal.busy_jobs():
-            for run in self.journal.state(job).runs:
-                if run.state is State.QUEUED:  # an arming of it may have been started in a journal that is gone
-                    self._remember(job, run.number)
+        for run in self.journal.runs(RunQuery(states=frozenset({State.QUEUED}))):
+            self._remember(run.job, run.number)  # an arming of it may have been started in a journal that is gone
         for execution in self.launcher.living():
             # its number may be taken already: by a scheduler that ended since, or by a client that asked for a run
             if not self._known(execution):

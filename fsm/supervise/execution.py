@@ -13,14 +13,13 @@ import time
 from collections.abc import Callable
 
 from fsm.agents.interpret import evidence, interpret
-from fsm.agents.output import Output, Printed
 from fsm.supervise import child, tree
 from fsm.supervise.arming import Armed
 from fsm.supervise.armingfile import agent_part, emptied_part, verdict_part
-from fsm.supervise.capture import Capture
 from fsm.supervise.mailbox import stop_in
+from fsm.supervise.pipes import Pipes
 from fsm.supervise.sent import SentOrder
-from fsm.supervise.waiting import STOP_SIGNAL, Waiter, awake_us, boot_us, utc_us
+from fsm.supervise.waiting import STOP_SIGNAL, Waiter, boot_us, utc_us
 
 TIMED_OUT = "cron: job execution timed out"
 """The error text of a run that ran too long; gateways that follow lifecycle events know it."""
@@ -30,9 +29,6 @@ _FIRST_PAUSE_US, _LONGEST_PAUSE_US = 10_000, 1_000_000  # between two kills of t
 _POKE_AGAIN_US = 50_000
 _REPORT_TRIES, _REPORT_PAUSE_S = 20, 0.1  # a disk that takes nothing for two seconds won't be waited for
 _COLLECTED_AT_ONCE = 4096  # zombies; then signals and deadlines get their turn
-_READ = 65536  # what a pipe holds by default
-_READS_AT_ONCE = 16  # then signals and deadlines get their turn, however much a command prints
-_DRAIN = 64  # reads at the end: four times the largest pipe an unprivileged process can make (1 MiB)
 
 
 class Execution:
@@ -40,21 +36,17 @@ class Execution:
 
     __slots__ = (
         "_armed",
-        "_capture",
         "_empty",
-        "_errors",
         "_failed",
-        "_heard_us",
         "_kill_at_us",
         "_main",
         "_more",
         "_not_started",
         "_order",
-        "_output",
         "_pause_us",
+        "_pipes",
         "_poke",
         "_poke_due",
-        "_printed",
         "_run_by_us",
         "_started_boot_us",
         "_started_us",
@@ -69,10 +61,8 @@ class Execution:
     ) -> None:
         self._order, self._armed, self._waiter, self._poke = order, armed, waiter, poke
         self._run_by_us = run_by_us
+        self._pipes = Pipes(order, waiter)
         self._main = 0
-        self._output: int | None = None  # the command's, until nobody can write any more
-        self._errors: int | None = None  # an agent's standard error; any other command's is its output
-        self._printed = Printed() if order.agent is not None else None  # what an agent says of how it went
         self._failed: int | None = None  # closes on exec
         self._not_started: bytes | None = None
         self._status: int | None = None  # of the command, as waitpid gave it
@@ -83,8 +73,6 @@ class Execution:
         self._poke_due = False
         self._kill_at_us = 0
         self._pause_us = _FIRST_PAUSE_US
-        self._capture: Capture | None = None  # once there is output
-        self._heard_us = 0  # CLOCK_MONOTONIC at its start, then at its last output; only where there is an idle timeout
 
     def run(self) -> None:
         """Everything up to the finished report. Raises nothing that the command or the disk could cause."""
@@ -97,19 +85,15 @@ class Execution:
         """S6. If the process stops here: the kernel kills the command with it; the search finds the rest."""
         armed, waiter = self._armed, self._waiter
         self._started_boot_us, self._started_us = boot_us(), utc_us()
-        if self._order.idle_us:
-            self._heard_us = awake_us()
+        self._pipes.listen()
         try:
             started = child.start(self._order, armed.slot, armed.file.fd, armed.cgroup)
         except OSError as error:
             self._verdict = verdict_part("fail", "start_failed", utc_us(), error=f"cannot fork: {error.strerror}")
             return False
-        self._main, self._output, self._failed = started.pid, started.output, started.failed
+        self._main, self._failed = started.pid, started.failed
         waiter.add(self._failed)
-        waiter.add(self._output)
-        if started.errors is not None:
-            self._errors = started.errors
-            waiter.add(self._errors)
+        self._pipes.open(started.output, started.errors)
         return True
 
     def _turn(self) -> None:
@@ -120,10 +104,8 @@ class Execution:
         for fd in waiter.wait(due):
             if fd == self._failed:
                 self._executed()
-            elif fd == self._output:
-                self._take_output(_READS_AT_ONCE)
-            elif fd == self._errors:
-                self._take_errors(_READS_AT_ONCE)
+            else:
+                self._pipes.ready(fd)
         overdue = self._verdict is None and self._overdue() is not None
         if overdue or self._more or signal.SIGCHLD in waiter.signals:
             self._collect()
@@ -143,10 +125,7 @@ class Execution:
         """
         if not self._order.idle_us:
             return self._run_by_us
-        return min(self._run_by_us, boot_us() + self._silence_left_us())
-
-    def _silence_left_us(self) -> int:
-        return self._heard_us + self._order.idle_us - awake_us()
+        return min(self._run_by_us, boot_us() + self._pipes.silence_left_us())
 
     def _executed(self) -> None:
         """S7: the pipe that closes on exec has been closed, or says why there was none."""
@@ -163,35 +142,6 @@ class Execution:
             self._armed.file.command(self._main, self._started_boot_us)
         except OSError:
             return  # it helps a search, no more
-
-    def _take_output(self, reads: int) -> None:
-        """What is there, in bounded bites. Does not wait."""
-        if self._output is not None:
-            self._output = self._take(self._output, reads, self._printed.out if self._printed is not None else None)
-
-    def _take_errors(self, reads: int) -> None:
-        if self._errors is not None and self._printed is not None:
-            self._errors = self._take(self._errors, reads, self._printed.err)
-
-    def _take(self, fd: int, reads: int, keep: Callable[[bytes], None] | None) -> int | None:
-        """The descriptor, or None once nobody can write to it any more."""
-        for _ in range(reads):
-            try:
-                data = os.read(fd, _READ)
-            except BlockingIOError:
-                return fd
-            if not data:
-                self._waiter.remove(fd)
-                os.close(fd)
-                return None
-            if self._order.idle_us:
-                self._heard_us = awake_us()
-            if self._capture is None:
-                self._capture = Capture(self._order.folder, self._order.output_limit)
-            self._capture.keep(data)
-            if keep is not None:
-                keep(data)
-        return fd
 
     def _collect(self) -> bool:
         """Take every child that has ended from the kernel; True once nothing of the tree is left. Does not wait.
@@ -227,10 +177,10 @@ class Execution:
             self._verdict = verdict_part("reap", "host_stop", utc_us(), started_at_us=self._started_us)
         else:
             self._verdict = self._stopped_or_overdue()
-        if self._printed is not None and self._verdict is not None and self._status is None:
-            self._take_output(_DRAIN)
-            self._take_errors(_DRAIN)  # some versions print their result there
-            self._note(evidence(self._order.agent or "", self._output_of(self._printed)))
+        agent = self._order.agent
+        if agent is not None and self._verdict is not None and self._status is None:
+            self._pipes.drain()
+            self._note(evidence(agent, self._pipes.said()))
         if self._verdict is not None and not self._empty:
             self._announce(self._verdict)
             self._kill_at_us = boot_us() + grace_us
@@ -240,25 +190,24 @@ class Execution:
         if self._not_started is not None:
             error = child.why_not_started(self._not_started, self._order)
             return verdict_part("fail", "start_failed", now, error=error)
-        if self._printed is not None:
-            return self._agent_verdict(self._printed, code)
+        if self._order.agent is not None:
+            return self._agent_verdict(self._order.agent, code)
         if code == 0:
             return verdict_part("succeed", "completed", now, started_at_us=started, exit_code=0)
         if code > 0:
             return verdict_part("fail", "exit_code", now, started_at_us=started, exit_code=code)
         return verdict_part("fail", "signal", now, started_at_us=started, signal=-code)
 
-    def _agent_verdict(self, printed: Printed, code: int) -> bytes:
+    def _agent_verdict(self, agent: str, code: int) -> bytes:
         """S8 for an agent: what it printed says how it went, for its exit code alone is not to be trusted.
 
         All that it has printed itself is in the pipes by now. If the process stops here, before the verdict: as any
         supervisor that is gone without one.
         """
         ended_us = utc_us()
-        self._take_output(_DRAIN)
-        self._take_errors(_DRAIN)
+        self._pipes.drain()
         exit_code, signal_ = (code, None) if code >= 0 else (None, -code)
-        outcome = interpret(self._order.agent or "", self._output_of(printed), exit_code, signal_)
+        outcome = interpret(agent, self._pipes.said(), exit_code, signal_)
         self._note(outcome.evidence)
         return verdict_part(
             outcome.trigger,
@@ -270,9 +219,6 @@ class Execution:
             error_class=outcome.error_class,
             error=outcome.error,
         )
-
-    def _output_of(self, printed: Printed) -> Output:
-        return printed.output().without(self._order.secrets)
 
     def _note(self, said: dict[str, object]) -> None:
         """What an agent's output says, beside the verdict and before it; synced with it. The verdict can do without."""
@@ -291,7 +237,7 @@ class Execution:
     def _overdue(self) -> str | None:
         if boot_us() >= self._run_by_us:
             return "run_timeout"
-        if self._order.idle_us and self._silence_left_us() <= 0:
+        if self._order.idle_us and self._pipes.silence_left_us() <= 0:
             return "idle_timeout"
         return None
 
@@ -327,12 +273,8 @@ class Execution:
 
     def _finish(self) -> None:
         """S10, S11. If the process stops before the report is written: gone, slot held, searched for."""
-        at_us, output, dropped = utc_us(), 0, 0
-        self._take_output(_DRAIN)  # what is left, even if an outsider still holds it open
-        self._take_errors(_DRAIN)
-        if self._capture is not None:
-            self._capture.close()
-            output, dropped = self._capture.total, self._capture.dropped
+        at_us = utc_us()
+        output, dropped = self._pipes.close()  # what is left, even if an outsider still holds it open
         if self._armed.cgroup is not None:
             self._armed.cgroup.remove()
         code = None

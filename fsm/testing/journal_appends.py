@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from fsm.codec.entries import GENESIS, entry_to_dict, hash_of
 from fsm.engine.evolve import evolve
+from fsm.engine.steps import Step, step
 from fsm.errors import BadValue, Conflict, Fenced, IllegalEntry, UnknownJob, WrongEpoch
 from fsm.model.entries import JobPut, SchedulerAlive
 from fsm.model.job import SCHEDULER_STREAM, Job
@@ -44,6 +46,31 @@ class AppendTests(JournalTests):
         assert journal.append([]) == []
         with pytest.raises(UnknownJob):
             journal.definition("backup", 1)
+
+    def test_what_was_folded_before_changes_nothing(self, scribe: Scribe, journal: Journal) -> None:
+        """Steps spare a journal folding again, where they are of these drafts on this fold; others it passes over."""
+        for name in ("with", "without", "forged", "one short"):
+            scribe.define(name)
+        for name in ("with", "without", "forged", "one short"):
+            first = journal.state(name)
+            queued, started = scribe.draft(name, scribe.queued(name), 1), scribe.draft(name, scribe.started(1), 1)
+            one = step(first, queued)
+            two = step(one.after, started)
+            wrong = attrs.evolve(one.after, slot=7, version=9)
+            alike = attrs.evolve(first), attrs.evolve(queued)
+            steps = {
+                "with": (one, two),
+                "without": (),
+                "forged": (Step(*alike, wrong, None), Step(alike[0], started, wrong, None)),
+                "one short": (Step(first, queued, wrong, None),),
+            }[name]
+            (appended,) = journal.append([Append(first, (queued, started), steps)])
+            assert appended.state == journal.state(name) == two.after
+            assert journal.run(name, 1) == two.run
+            assert [entry.body for entry in appended.entries] == [queued.body, started.body]
+        before = everything(journal)
+        journal.rebuild()
+        assert everything(journal) == before
 
     def test_entries_are_numbered_and_chained(self, scribe: Scribe, journal: Journal) -> None:
         for job in ("a", "b"):
@@ -167,6 +194,12 @@ class AppendTests(JournalTests):
             scribe.write("backup", scribe.queued("backup"), 1, epoch=new + 1)
         assert everything(journal) == before
         scribe.write("backup", scribe.queued("backup"), 1, epoch=new)
+
+    def test_there_is_no_epoch_before_the_first(self, scribe: Scribe, journal: Journal) -> None:
+        """An entry of epoch 0 could be appended, and not be read again."""
+        with pytest.raises(BadValue, match="epochs count from 1"):
+            scribe.write("backup", scribe.job_body("backup"), epoch=0)
+        assert journal.last_id() == 0
 
     def test_entries_carry_the_epoch_they_were_appended_under(self, scribe: Scribe, journal: Journal) -> None:
         epoch = scribe.up()

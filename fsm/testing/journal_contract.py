@@ -6,8 +6,8 @@ It needs pytest and hypothesis.
 ...     def make(self, folder):
 ...         return MyJournal(folder / "journal")
 
-`make` opens the journal that lives in `folder`, which is an empty one the first time. The reference is
-`fsm.journal.memory.MemoryJournal`.
+`make` opens the journal that lives in `folder`, which is an empty one the first time. One that is gone with its object
+says `durable = False`. The reference is `fsm.journal.memory.MemoryJournal`. More: docs/adapters.md.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from fsm.testing.journal_base import everything, tell_a_long_story
 from fsm.testing.journal_laws import LawTests
 from fsm.testing.journal_pruning import PruningTests
 from fsm.testing.journal_questions import QuestionTests
+from fsm.testing.journal_reopening import ReopeningTests
 
 __all__ = ["JournalContract", "everything", "tell_a_long_story"]
 
 
-class JournalContract(AppendTests, QuestionTests, LawTests, PruningTests):
+class JournalContract(AppendTests, QuestionTests, LawTests, PruningTests, ReopeningTests):
     """The whole suite."""

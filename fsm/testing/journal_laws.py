@@ -138,7 +138,7 @@ class LawTests(JournalTests):
 
     def test_any_story_goes_as_in_the_reference(self) -> None:
         @given(stories())
-        @settings(max_examples=60)
+        @settings(max_examples=60, deadline=None)
         def goes(story: Story) -> None:
             with tempfile.TemporaryDirectory() as folder:
                 mine, reference = self.make(Path(folder)), MemoryJournal(node="here")

@@ -7,7 +7,8 @@ It needs pytest.
 ...         return MyWorld(folder)
 
 `make` gives a `LauncherWorld`: a launcher, and the few things that a test does to the world around it. The reference
-is `fsm.supervise.launcher.ProcessLauncher`; the launcher of the simulation keeps the same contract.
+is `fsm.supervise.launcher.ProcessLauncher`; the launcher of the simulation keeps the same contract. More:
+docs/adapters.md.
 """
 
 from __future__ import annotations
@@ -257,7 +258,8 @@ class LauncherContract(ABC):
         execution = self.started(Does.HANG)
         self.running(execution)
         self.launcher.kill(execution)
-        self.ended(execution)
+        finding = self.ended(execution)
+        assert finding.report is None or finding.report.verdict is None, "it came to its own end, and was not killed"
         self.launcher.kill(execution)
 
     def test_what_has_ended_is_told_when_it_is_adopted(self) -> None:

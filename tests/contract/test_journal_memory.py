@@ -15,6 +15,9 @@ from fsm.testing.journal_contract import JournalContract
 @pytest.mark.requirement("R-2")
 @pytest.mark.requirement("R-33")
 @pytest.mark.requirement("R-34")
+@pytest.mark.requirement("R-13")
 class TestMemory(JournalContract):
+    durable = False
+
     def make(self, folder: Path) -> Journal:
         return MemoryJournal(node="here")

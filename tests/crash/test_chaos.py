@@ -19,8 +19,12 @@ from chaos.processes import WITHIN_S
 from chaos.windows import WINDOWS, Victim
 from promises import KILLS, PROMISED, kills_in, kills_of
 
+from fsm.journal.export import export_lines
+from fsm.journal.verify import verify_lines
 from fsm.model.entries import SchedulerDown
+from fsm.testing.edits import KINDS as KINDS_OF_EDITS
 
+EDITS = 1_000
 BOUNDED = Quota(each_victim=3, each_window=1, all=40, within_s=25.0)
 FULL = Quota(
     each_victim=min(PROMISED[kills_of(victim)] for victim in Victim),
@@ -41,6 +45,7 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
 
 @pytest.mark.requirement("R-14")
 @pytest.mark.requirement("R-23")
+@pytest.mark.requirement("R-34")
 def test_chaos(stand: Stand, full: bool, figure: Callable[[str], None], count: Callable[..., None]) -> None:
     """CRONFSM_SEED repeats the same decisions; CRONFSM_WITHOUT takes rules of the design out (`rules_scheduler`), to
     see that the laws can be broken."""
@@ -62,6 +67,7 @@ def test_chaos(stand: Stand, full: bool, figure: Callable[[str], None], count: C
     assert not broken(history)
     assert not store_trouble(stand)
     assert not left
+    figure(f"chaos: {edits_found(stand, seed)} edits of its journal, all found")
     ends = [story.ended.reason for story in history.stories() if story.ended is not None]
     figure(f"chaos: {len(ends)} runs, " + ", ".join(f"{ends.count(reason)} {reason}" for reason in sorted(set(ends))))
     assert not driver.missing(driver.quota if full else driver.quota.least)
@@ -77,6 +83,18 @@ def settle(stand: Stand, driver: Driver) -> None:
     last = stand.serve(until_idle=True)
     assert last.wait(120.0) == 0, last.said()
     assert isinstance(stand.entries()[-1].body, SchedulerDown)
+
+
+def edits_found(stand: Stand, seed: int) -> int:
+    """The journal passes `verify` as a file, too; of a thousand random edits of it none does."""
+    with stand.journal() as journal:
+        lines = list(export_lines(journal))
+    assert list(verify_lines(lines)) == []
+    for number in range(EDITS):
+        edit, edited = KINDS_OF_EDITS[number % len(KINDS_OF_EDITS)], list(lines)
+        edit(random.Random(f"{seed}-{number}"), edited)
+        assert next(iter(verify_lines(edited)), None) is not None, f"{edit.__name__} {number} passes"
+    return EDITS
 
 
 def left_behind(stand: Stand) -> list[str]:

@@ -36,7 +36,7 @@ Figure = Callable[[str], None]
 
 SOURCE = str(Path(fsm.__file__).parent.parent)
 APPENDER = str(Path(__file__).parent / "appender.py")
-WITHIN_S = 60.0
+WITHIN_S = 120.0
 
 # ---- the real disk, by strace
 

@@ -325,6 +325,7 @@ def test_a_mute_supervisor(stand: Stand, without: Without) -> None:
 
 
 @pytest.mark.requirement("R-14")
+@pytest.mark.requirement("R-15")
 @taken_out("search_by_cookie", "free_proves_nothing")
 def test_a_grandchild_that_is_far_away(stand: Stand, without: Without) -> None:
     """It has a session of its own and none of the run's descriptors, and its supervisor is killed."""
@@ -589,6 +590,7 @@ def test_nobody_else_has_the_end_of_a_go_pipe(stand: Stand, without: Without) ->
     assert verdict.error == "not told to go: whoever armed it took it back, or ended"
 
 
+@pytest.mark.requirement("R-18")
 @taken_out("arm_deadline")
 def test_a_leaked_end_is_outlived_by_the_arm_deadline(stand: Stand, without: Without) -> None:
     """Somebody keeps the pipe of a killed scheduler open all the same."""

@@ -18,7 +18,7 @@ from fsm.scheduler.lock import who_serves
 from fsm.supervise.folder import DataFolder
 
 SOURCE = str(Path(fsm.__file__).parent.parent)
-WITHIN_S = float(os.environ.get("CRONFSM_TEST_WITHIN_S", "30"))
+WITHIN_S = float(os.environ.get("CRONFSM_TEST_WITHIN_S", "120"))
 """What takes longer than this on any machine does not come any more."""
 
 Finished = subprocess.CompletedProcess[str]

@@ -20,7 +20,7 @@ from fsm.supervise.folder import DataFolder
 from fsm.supervise.launcher import ProcessLauncher
 from fsm.supervise.processes import all_pids, is_alive, send_signal, stat_of
 
-BOUND_S = 30.0  # a wait that takes this long has failed
+BOUND_S = 120.0  # a wait that takes this long has failed
 CLOCK = SystemClock()
 SECOND = 1_000_000
 MINUTE = 60 * SECOND

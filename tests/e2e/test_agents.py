@@ -111,6 +111,7 @@ def row(run: Run) -> Row:
 
 @pytest.mark.requirement("R-60")
 @pytest.mark.requirement("R-61")
+@pytest.mark.requirement("R-64")
 @pytest.mark.parametrize("kind", TABLE)
 def test_what_it_prints_and_what_the_run_is(kind: str, cli: Cli, tmp_path: Path) -> None:
     bin_folder = install(tmp_path / "bin")

@@ -195,7 +195,7 @@ def test_what_is_done_is_said_in_plain_words(call: Call, folder: Path) -> None:
         "was changed",
         "a is good up to entry 3, entry 4 is not good",
         "were set aside",
-        "were verified",
+        "and was verified",
         "cronfsm resume a",
         "The damaged journal is kept: ",
         "have new ids",

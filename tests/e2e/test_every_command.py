@@ -14,7 +14,7 @@ from cli_process import Cli
 from fsm.cli.group import COMMANDS
 
 JOB = "größe 名前 نص"
-LONGEST_S = 60.0
+LONGEST_S = 120.0
 
 CALLS: dict[str, tuple[list[str], frozenset[int]]] = {
     # command -> arguments, exit codes that are right

@@ -65,7 +65,7 @@ def test_serve_waits_for_what_runs_and_refuses_what_comes(cli: Cli, gate: Gate) 
     assert "draining" in refused.stderr
     assert process.poll() is None
     gate.open("long")
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 0
     assert "waiting up to 10m for long/1" in said
     assert run_of(cli, "long/1")["state"] == "succeeded"
@@ -98,7 +98,7 @@ def test_sigquit_drains_without_being_given_a_length(cli: Cli, gate: Gate) -> No
     process.send_signal(signal.SIGQUIT)
     until(lambda: cli.json("status")["draining_until"] is not None)
     gate.open("long")
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == 0
     assert "down: SIGQUIT, drained" in cli.ok("journal")
 

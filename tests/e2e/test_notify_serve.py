@@ -82,7 +82,7 @@ def test_a_failure_its_recovery_every_end_and_pings(cli: Cli, receiver: Receiver
         shell = "test ! -e {flag}"
         on_failure = "{receiver.url}/failure"
         on_recovery = ["sh", "-c", "cat > {tmp_path}/recovery"]
-        on_end = "cat >> {tmp_path}/ends; echo >> {tmp_path}/ends"
+        on_end = "cat >> {tmp_path}/ends"
         """,
     )
     with cli.serving():

@@ -118,8 +118,8 @@ def _ready(stand: Stand) -> bool:
 
 def _look(stand: Stand) -> None:
     wanted = {row.name: row.answer for row in ROWS if row.real}
-    until(lambda: {name: stand.answer(name) for name in JOBS} == wanted, within_s=30)
-    until(lambda: stand.journal.state("replace running").slot == 2, within_s=30)
+    until(lambda: {name: stand.answer(name) for name in JOBS} == wanted)
+    until(lambda: stand.journal.state("replace running").slot == 2)
     marks = stand.engine.runs("replace running")
     assert [(run.number, run.state) for run in marks] == [(2, State.RUNNING), (1, State.REAPED)]
     assert stand.cli.run("verify").returncode == 0

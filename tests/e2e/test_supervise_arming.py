@@ -125,6 +125,7 @@ def test_stop_before_go_beats_it(bench: Bench) -> None:
     assert not list(bench.path(execution).glob("out.*"))
 
 
+@pytest.mark.requirement("R-21")
 def test_a_stop_in_the_mailbox_alone_beats_go(bench: Bench) -> None:
     """The stopper ended before it could send its signal."""
     execution = bench.armed("/bin/sh", "-c", "echo ran")

@@ -115,7 +115,7 @@ def test_a_process_moved_into_the_group_is_ended_too(bench: Bench) -> None:
         finding = bench.ended(execution)
         assert finding.report is not None
         assert finding.report.emptied is not None
-        assert moved.wait(10) == -signal.SIGTERM
+        assert moved.wait(120) == -signal.SIGTERM
     finally:
         moved.kill()
         moved.wait()

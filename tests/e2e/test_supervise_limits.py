@@ -44,6 +44,7 @@ open(sys.argv[1], "w").write(f"{left.pid}\\n")
 # ---- idle_timeout
 
 
+@pytest.mark.requirement("R-50")
 def test_a_silent_command_is_ended_with_all_that_it_started(bench: Bench) -> None:
     said = bench.channel()
     execution = bench.started(*python(DAEMON + "\nimport time; time.sleep(600)", said.path), idle_timeout_us=300_000)
@@ -98,6 +99,7 @@ def kept(bench: Bench, name: str = "kept") -> tuple[Execution, int]:
     return execution, left
 
 
+@pytest.mark.requirement("R-51")
 def test_what_is_left_behind_stays_and_the_slot_is_free(bench: Bench) -> None:
     execution, left = kept(bench)
     wait_gone(execution.arming.pid)

@@ -25,8 +25,11 @@ def of(name: str) -> Bounds:
     return Bounds(**numbers, Retries=found["Retries"] == "TRUE")
 
 
-def names(*, live: bool = False, big: bool = False) -> list[str]:
-    """Every configuration, those of safety or those of liveness; the big ones take minutes each and are asked for."""
+def names(*, live: bool = False, big: bool = False, retries: bool = False) -> list[str]:
+    """Every configuration: those of safety, of liveness, or those with retries, which are the specification's alone.
+
+    The big ones take minutes each and are asked for.
+    """
     found = sorted(path.stem for path in tlc.SPECS.glob("MC*.cfg"))
     wanted = [name for name in found if big or not name.startswith("MCBig")]
-    return [name for name in wanted if ("LiveSpec" in text(name)) == live]
+    return [name for name in wanted if ("LiveSpec" in text(name)) == live and of(name).Retries == retries]

@@ -13,9 +13,11 @@ import pytest
 
 from fsm.engine import decide as decide_module
 from fsm.engine import evolve as evolve_module
+from fsm.engine import runs as runs_module
 from fsm.engine import ticks as ticks_module
 from fsm.engine import wanted as wanted_module
 from fsm.engine.runs import ended, the_run, with_run
+from fsm.instants import Deadline
 from fsm.model.commands import Judge, QueueTimeout
 from fsm.model.entries import Ended, Queued
 from fsm.model.facts import Execution, Searched
@@ -62,7 +64,7 @@ def _without_the_table(patch: pytest.MonkeyPatch, commands: type) -> None:
         return wanted(state, command, now)
 
     patch.setattr(decide_module, "fire", lambda state, trigger, reason=None: _TARGET.get(trigger))
-    patch.setattr(evolve_module, "_move", lambda state, run, trigger, reason: _TARGET[trigger])
+    patch.setattr(runs_module, "_move", lambda state, run, trigger, reason: _TARGET[trigger])
     patch.setattr(wanted_module, "still_wanted", still_wanted)
     patch.setattr(book_module, "still_wanted", still_wanted)
 
@@ -140,7 +142,9 @@ def go_before_journal(patch: pytest.MonkeyPatch) -> None:
     def gone_already(self, fact):
         order = self.pending.get(fact.execution.job)
         if order is not None and order.nonce == fact.execution.arming.nonce:
-            self.launcher.go(fact.execution, order.arm_by)
+            run = self.book.state(order.job).run(order.number)
+            timeout = self.book.journal.definition(order.job, run.version).timeout_us
+            self.launcher.go(fact.execution, Deadline.after(self._clock(), timeout))  # all else is as it should be
         return armed(self, fact)
 
     patch.setattr(Starter, "armed", gone_already)

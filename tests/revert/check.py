@@ -2,7 +2,8 @@
 
     python tests/revert/check.py [WORD…] [--jobs N]
 
-A WORD picks the reverts whose name, test, report or requirement has it, ``evidence`` those of the rules of evidence.
+A WORD picks the reverts whose name, test, report or requirement has it, ``evidence`` those of the rules of evidence,
+``safety`` those that violate a safety requirement.
 First every named test has to pass on an untouched copy. Then each revert is applied to a copy of its own, its test run
 there, and the copy thrown away. The test has to fail by an assertion: a revert that breaks an import, or hangs, proves
 nothing. Exit code 1 where one survives, does not apply, or fails for another reason.
@@ -26,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reverts import EVIDENCE, ROOT, Revert, load
+from safety import every
 
 COPIED = ("fsm", "tests", "specs", "diagrams", "examples", "pyproject.toml", "README.md")
 WITHIN_S = 240.0  # a scenario takes seconds; one whose wait never ends gives up after 30
@@ -136,6 +138,8 @@ def picked(words: Sequence[str]) -> list[Revert]:
 
 def _has(revert: Revert, word: str) -> bool:
     exact = {str(revert.report), *revert.requirement, "evidence" if revert.rule else ""}
+    if word == "safety":
+        return not exact.isdisjoint(every())
     return word in exact or word in revert.name or word in revert.test
 
 

@@ -21,6 +21,8 @@ from fsm.testing.behaviours import Behaviour
 
 
 @pytest.mark.requirement("R-17")
+@pytest.mark.requirement("R-13")
+@pytest.mark.requirement("R-14")
 @pytest.mark.parametrize(
     ("original", "gone_after"),
     [
@@ -58,6 +60,7 @@ def test_whoever_asks_again_waits_for_the_original_to_be_gone(original: Behaviou
 
 
 @pytest.mark.requirement("R-13")
+@pytest.mark.requirement("R-23")
 def test_a_restart_does_not_free_the_slot_of_a_run_that_is_over_and_lives() -> None:
     """Killed right after the verdict was written: the next scheduler knows of the held slot, not of open runs only."""
     sim = Simulation(start="2026-04-01T00:00:00Z")

@@ -130,6 +130,7 @@ def is_same_file(descriptor: Path, file: os.stat_result) -> bool:
 
 
 @pytest.mark.requirement("R-25")
+@pytest.mark.requirement("R-15")
 @pytest.mark.parametrize("apart", [True, False], ids=["in a session of its own", "in the run's session"])
 def test_with_real_processes_a_scheduler_that_one_of_its_runs_has_started(stage: Stage, apart: bool) -> None:
     """It adopts the run that started it, and works. It is that run's child: when the run is over, so is it."""

@@ -42,6 +42,7 @@ def scene(state: State, *, served: bool) -> Simulation:
 
 
 @pytest.mark.requirement("R-16")
+@pytest.mark.requirement("R-21")
 @SCHEDULERS
 @pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING])
 def test_an_open_run_can_be_cancelled_in_every_state(state: State, served: bool) -> None:

@@ -56,6 +56,7 @@ def test_every_refused_start_of_a_retry_loop_ends() -> None:
 
 
 @pytest.mark.requirement("R-13")
+@pytest.mark.requirement("R-29")
 def test_however_often_it_is_asked_for_there_is_one_open_run() -> None:
     """The loop of the report, a start every 0.7 s for 25 minutes, against a session that hangs."""
     sim = Simulation(start="2026-04-01T00:00:00Z")
@@ -75,6 +76,7 @@ def test_however_often_it_is_asked_for_there_is_one_open_run() -> None:
 
 
 @pytest.mark.requirement("R-11")
+@pytest.mark.requirement("R-12")
 @pytest.mark.parametrize(
     ("holding", "end"),
     [(False, (State.REAPED, Reason.OVERDUE)), (True, (State.LOST, Reason.VANISHED))],
@@ -164,6 +166,7 @@ def counted_steps() -> Iterator[list[int]]:
         apsw.connection_hooks.remove(opened)
 
 
+@pytest.mark.requirement("R-23")
 def test_a_start_costs_what_is_open_whatever_the_history_holds(tmp_path: Path) -> None:
     """6,524 finished runs or 66: the same steps, but for the depth of an index."""
     short, long = (steps_of_a_start(tmp_path / f"{history}.db", history) for history in (66, 6_524))

@@ -70,6 +70,7 @@ def test_a_scheduler_killed_anywhere_in_a_start_leaves_nothing_in_the_way() -> N
 
 
 @pytest.mark.requirement("R-28")
+@pytest.mark.requirement("R-32")
 def test_a_refusal_names_the_run_in_the_way_and_when_it_ends_at_the_latest() -> None:
     """A hung session keeps its job from running, and whoever asks is told what hangs, since when and until when."""
     sim = Simulation(start="2026-04-01T00:00:00Z")

@@ -24,6 +24,7 @@ from fsm.testing import Simulation, succeed
 
 
 @pytest.mark.requirement("R-26")
+@pytest.mark.requirement("R-32")
 def test_a_manual_run_of_an_hour_is_running_whenever_one_looks() -> None:
     """Every minute of it, over sweeps and a restart; it ends once."""
     sim = Simulation(start="2026-04-01T00:00:00Z")
@@ -92,6 +93,6 @@ def test_with_real_processes_nobody_is_ever_told_that_a_manual_run_is_lost(stage
     assert stage.show("report/1")["state"] == "running"
     assert waiting.poll() is None, "whoever waits for it goes on waiting"
     gate.open()
-    out, _ = waiting.communicate(timeout=30)
+    out, _ = waiting.communicate(timeout=120)
     assert (waiting.returncode, json.loads(out)["state"]) == (0, "succeeded")
     assert stage.triggers("report") == ["queue", "start", "succeed"]

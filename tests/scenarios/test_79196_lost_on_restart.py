@@ -24,6 +24,7 @@ def phases(sim: Simulation, job: str) -> list[str]:
 
 
 @pytest.mark.requirement("R-25")
+@pytest.mark.requirement("R-26")
 @pytest.mark.parametrize("how", ["killed", "in good order"])
 def test_a_run_of_two_hours_outlives_ten_restarts(how: str) -> None:
     """Whenever one looks it is running; it starts once, succeeds once, and nothing else is ever said of it."""

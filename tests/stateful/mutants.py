@@ -31,6 +31,7 @@ from fsm.planning import restraint as restraint_module
 from fsm.planning.reconciliation import Reconciled, gone
 from fsm.planning.restraint import held_back
 from fsm.ports import Append
+from fsm.scheduler import agenda as agenda_module
 from fsm.scheduler import book as book_module
 from fsm.scheduler import core as core_module
 from fsm.scheduler import watcher as watcher_module
@@ -241,7 +242,7 @@ def retry_beside_the_original(patch: pytest.MonkeyPatch) -> None:
     due, at, check = restraint_module.retry_due, restraint_module.retry_at, allowed_module._check_retry
     for module in (decide_module, core_module):
         patch.setattr(module, "retry_due", lambda state, now: due(alone(state), now))
-    patch.setattr(core_module, "retry_at", lambda state, now: at(alone(state), now))
+    patch.setattr(agenda_module, "retry_at", lambda state, now: at(alone(state), now))
     patch.setattr(allowed_module, "_check_retry", lambda state, at, body: check(alone(state), at, body))
 
 

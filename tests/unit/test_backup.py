@@ -83,7 +83,7 @@ def test_a_backup_while_somebody_writes_is_one_state_of_it(path: str, tmp_path: 
     writer = threading.Thread(target=guarded)
     writer.start()
     try:
-        assert begun.wait(30)
+        assert begun.wait(120)
         backups = [backup(path, str(tmp_path / f"{number}.db")) for number in range(3)]
     finally:
         stop.set()
@@ -287,7 +287,7 @@ def test_the_commands(call: Callable[..., tuple[int, str, str]], tmp_path: Path)
     file = str(tmp_path / "b.db")
     code, out, err = call("backup", file)
     assert (code, err) == (0, "")
-    assert out.startswith(f"{file}: 1 entries, ")
+    assert out.startswith(f"{file}: 1 entry, ")
     assert out.endswith(" kB, verified.\n")
     assert call("run", "a")[0] == 0
     code, out, err = call("restore", file)

@@ -480,7 +480,7 @@ def test_following_the_journal_shows_what_comes(world: World, monkeypatch: pytes
         failed(world, "report")
 
     monkeypatch.setattr("fsm.client.waiting.AT_ONCE", 3)
-    monkeypatch.setattr("fsm.cli.commands.journal.time.sleep", pause)
+    monkeypatch.setattr("fsm.cli.commands.journal.pause", pause)
     code, out, err = _raw(world, "journal", "--follow", "--json", "--after", "2")
     assert code == 130
     assert err.strip() == ""

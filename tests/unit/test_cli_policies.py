@@ -125,8 +125,8 @@ def test_add_takes_the_tables_key_by_key(folder: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("times", "keys", "reason", "why"),
     [
-        (2, {"breaker": {"failures": 2, "cooldown": "1h"}}, "breaker_open", "its breaker was open"),
-        (15, {}, "over_budget", "its budget was used up"),
+        (2, {"breaker": {"failures": 2, "cooldown": "1h"}}, "breaker_open", "its breaker is open"),
+        (15, {}, "over_budget", "its budget is used up"),
     ],
 )
 def test_a_request_that_is_held_back_can_be_forced(

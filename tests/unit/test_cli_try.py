@@ -295,4 +295,4 @@ def test_what_only_the_scheduler_can_tell_is_bounded(
     monkeypatch.setattr(trying, "MOST_EXACT", 100)
     code, _, err = world.call("try", "r.toml", "--durations", "d")
     assert code == 2
-    assert "only the scheduler itself can tell (a/1 is replaced), and 10,080 ticks are more than the 100" in err
+    assert "these ticks cannot be reckoned, only simulated (a/1 is replaced), and 10,080 are more than the 100" in err

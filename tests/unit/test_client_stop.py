@@ -38,6 +38,7 @@ def engine(world: World, pauses: list[float], *, free_after: int = 10**6) -> Eng
 
 
 @pytest.mark.requirement("R-21")
+@pytest.mark.requirement("R-25")
 @pytest.mark.parametrize("alive", [True, False])
 def test_what_its_supervisor_has_said_comes_before_what_is_asked_for(world: World, alive: bool) -> None:
     """It exited with 0 right before the stop, and the report is there."""

@@ -11,7 +11,6 @@ from typing import Any
 import attrs
 import orjson
 import pytest
-from entry_strategies import JOBS, entries
 from hypothesis import given
 
 from fsm.codec.entries import (
@@ -47,6 +46,7 @@ from fsm.model.entries import (
 from fsm.model.job import Job
 from fsm.model.run import Arming
 from fsm.model.states import Actor, Cause, Evidence, Kind, Reason, RefusalReason, State, Trigger
+from fsm.testing.entry_strategies import JOBS, entries
 from fsm.testing.journal_laws import ILLEGAL, Triple, name
 
 NOW = parse_instant("2026-03-28T22:00:00.000001Z")

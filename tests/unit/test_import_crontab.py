@@ -70,14 +70,14 @@ def test_percent(text: str, command: str, stdin: str | None) -> None:
 def test_what_is_executed_reads_what_cron_would_give_it(line: str, printed: str, shell: str) -> None:
     keys = only(f"{shell}* * * * * {line}")
     words = keys.get("command") or ["/bin/sh", "-c", keys["shell"]]
-    done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30, check=True)
+    done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120, check=True)
     assert done.stdout == printed
 
 
 def test_a_failing_command_with_input_fails() -> None:
     keys = only("* * * * * cat; exit 3%x")
     assert (
-        subprocess.run(["/bin/sh", "-c", keys["shell"]], capture_output=True, timeout=30, check=False).returncode == 3
+        subprocess.run(["/bin/sh", "-c", keys["shell"]], capture_output=True, timeout=120, check=False).returncode == 3
     )
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from fsm.client.engine import Engine
 from fsm.importing.openclaw import bring, load
 from fsm.importing.openclaw_jobs import NotCarried, Setting, translate
-from fsm.importing.openclaw_runs import Skipped, past_runs
+from fsm.importing.openclaw_runs import past_runs
 from fsm.importing.past import PastRun
 from fsm.importing.report import Report
 from fsm.instants import Instant, parse_instant
@@ -26,6 +26,7 @@ from fsm.journal.memory import MemoryJournal
 from fsm.journal.verify_store import verify_journal
 from fsm.model.job import Job
 from fsm.model.states import Cause, Reason, SlotState, State
+from fsm.openclaw.runlog import Skipped
 from fsm.ports import RunQuery
 
 NOW = parse_instant("2026-11-20T12:00:00Z")
@@ -388,6 +389,6 @@ def test_cut_doubled_and_odd_files_are_told(tmp_path: Path) -> None:
         "the file ends in the middle of it; it is not imported",
         "Brief: a run of it was under way, or stuck",
         "cron/runs/j1.jsonl: a line that is there twice; it is not imported",
-        "cron/runs/gone.jsonl: 1 runs of a job that jobs.json does not have; they are not imported",
+        "cron/runs/gone.jsonl: not imported: 1 run of a job that jobs.json does not have",
     ):
         assert any(part in each for each in told), (part, told)

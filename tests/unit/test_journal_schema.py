@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 import pytest
-from entry_strategies import entries as any_entry
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
@@ -20,6 +19,7 @@ from fsm.model.entries import KIND_OF, NumbersTaken, SchedulerAlive, SchedulerDo
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.model.states import State
 from fsm.testing import Simulation, fail, hang, succeed
+from fsm.testing.entry_strategies import entries as any_entry
 from fsm.testing.journal_base import tell_a_long_story
 from fsm.testing.scribe import Scribe
 

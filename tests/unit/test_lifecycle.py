@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections import Counter
+from enum import StrEnum
 from pathlib import Path
+from types import SimpleNamespace
 
+import edges
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm.errors import IllegalTransition
-from fsm.lifecycle import diagrams
+from fsm.errors import IllegalEntry, IllegalTransition
+from fsm.journal.memory import MemoryJournal
+from fsm.lifecycle import diagrams, meanings
 from fsm.lifecycle.machine import compiled, fire, machine
 from fsm.lifecycle.table import TABLE, by_input, triples
-from fsm.model.states import OPEN, TERMINAL, Reason, State, Trigger
+from fsm.model.entries import Ended
+from fsm.model.states import OPEN, TERMINAL, Cause, Evidence, Reason, RefusalReason, State, Trigger
+from fsm.testing.scribe import Scribe
 
 DIAGRAMS = Path(__file__).parents[2] / "diagrams"
+sys.path.insert(0, str(DIAGRAMS))
+import draw  # noqa: E402
 
 states = st.sampled_from([None, *State])
 reasons = st.sampled_from([None, *Reason])
@@ -63,6 +74,7 @@ def test_the_machine_takes_what_the_table_has_and_nothing_else(
         assert str(trigger) in str(caught.value)
 
 
+@pytest.mark.requirement("R-2")
 def test_the_compiled_table_answers_like_the_machine_on_every_input() -> None:
     for state in (None, *State):
         for trigger in Trigger:
@@ -85,7 +97,89 @@ def test_the_diagrams_are_current(name: str, draw: object) -> None:
     assert (DIAGRAMS / name).read_text(encoding="utf-8") == draw(), "run `make diagrams`"
 
 
-def test_an_edge_that_was_not_taken_is_red() -> None:
-    all_but_one = [edge for edge in TABLE if edge.trigger is not Trigger.LOSE]
-    assert "#dc2626" in diagrams.svg(all_but_one)
-    assert "#dc2626" not in diagrams.svg(TABLE)
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (meanings.REASONS, Reason),
+        (meanings.REFUSALS, RefusalReason),
+        (meanings.EVIDENCE, Evidence),
+        (meanings.CAUSES, Cause),
+    ],
+)
+def test_every_word_has_a_meaning(words: dict[StrEnum, str], kind: type[StrEnum]) -> None:
+    assert list(words) == list(kind)
+    assert len(set(words.values())) == len(words)
+
+
+def test_the_words_of_the_specification_are_the_codes() -> None:
+    assert draw.words() == [meanings.markdown()], "run `make diagrams`"
+
+
+RED_ARROW, RED_LINK = 'fill="none" stroke="#dc2626"', "stroke:#dc2626"
+
+
+@pytest.mark.parametrize("left_out", triples(), ids=str)
+def test_an_edge_of_which_a_reason_was_not_taken_is_red(
+    left_out: tuple[State | None, Trigger, Reason | None],
+) -> None:
+    all_but_one = {triple: 1 for triple in triples() if triple != left_out}
+    assert diagrams.svg(all_but_one).count(RED_ARROW) == 1
+    red = [at for at, edge in enumerate(TABLE) if (edge.source, edge.trigger) == left_out[:2]]
+    assert f"linkStyle {red[0]} {RED_LINK}" in diagrams.mermaid_taken(all_but_one)
+    assert diagrams.mermaid_taken(all_but_one).count(RED_LINK) == 1
+
+
+def test_what_was_taken_more_often_is_darker_and_says_how_often() -> None:
+    for times, colour in ((1, "#93c5a5"), (99, "#93c5a5"), (100, "#2f9e5f"), (123_456, "#14532d")):
+        taken = dict.fromkeys(triples(), 7) | {(None, Trigger.QUEUE, None): times}
+        picture, chart = diagrams.svg(taken), diagrams.mermaid_taken(taken)
+        assert f'stroke="{colour}"' in picture
+        assert f">{times:,}<" in picture
+        assert f"linkStyle 0 stroke:{colour}," in chart
+        assert f'unborn -->|"queue<br>{times:,}"| queued' in chart
+        assert "start_failed 7" in picture
+
+
+def test_the_coloured_diagrams_are_current_and_every_edge_with_every_reason_was_taken() -> None:
+    """Their counts differ from one run of the tests to the next; that each edge of the table has one does not."""
+    taken = draw.taken()
+    assert list(taken) == triples(), "run `make edges`"
+    assert [triple for triple, times in taken.items() if times < 1] == []
+    assert (DIAGRAMS / "taken.svg").read_text(encoding="utf-8") == diagrams.svg(taken), "run `make diagrams`"
+    assert (DIAGRAMS / "taken.mmd").read_text(encoding="utf-8") == diagrams.mermaid_taken(taken), "run `make diagrams`"
+
+
+def test_edges_are_counted_where_they_are_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whichever journal; a draft that is refused is none."""
+    monkeypatch.setattr(edges, "TAKEN", Counter())
+    scribe = Scribe(MemoryJournal())
+    scribe.define("a")
+    scribe.run_through("a", State.FAILED)
+    with pytest.raises(IllegalEntry):
+        scribe.write("a", Ended(Trigger.LOSE, Reason.VANISHED, scribe.now().utc), 1)
+    once = {(None, "queue", None), ("queued", "start", None), ("running", "fail", "exit_code")}
+    assert Counter(once) == edges.TAKEN
+    assert set(edges.untaken(edges.TAKEN)) == set(edges.known()) - once
+    lines = json.loads(edges.written(edges.TAKEN))
+    assert [(one["from"], one["trigger"], one["reason"]) for one in lines] == edges.known()
+    assert sum(one["taken"] for one in lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("missing", "keyword", "fails"), [(None, "", False), ("start", "", True), ("start", "only some", False)]
+)
+def test_a_run_of_all_tests_fails_where_an_edge_was_taken_by_none(
+    missing: str | None, keyword: str, fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By none of its processes: what workers took is added up first."""
+    monkeypatch.setattr(edges, "TAKEN", Counter({triple: 1 for triple in edges.known() if triple[1] != "start"}))
+    plugin = object.__new__(edges.Edges)  # without counting everything twice from here on
+    plugin.worker = False
+    option = SimpleNamespace(keyword=keyword, markexpr="", collectonly=False)
+    source = pytest.Config.ArgsSource.TESTPATHS
+    plugin.config = SimpleNamespace(option=option, args_source=source, getoption=lambda name: None)  # type: ignore[assignment]
+    if missing is None:
+        plugin.pytest_testnodedown(SimpleNamespace(workeroutput={"edges": [["queued", "start", None, 3]]}), None)
+    session = SimpleNamespace(exitstatus=pytest.ExitCode.OK)
+    plugin.pytest_sessionfinish(session, pytest.ExitCode.OK)  # type: ignore[arg-type]
+    assert (session.exitstatus == pytest.ExitCode.TESTS_FAILED) is fails

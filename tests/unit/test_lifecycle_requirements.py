@@ -15,6 +15,7 @@ from fsm.testing.scribe import Scribe
 
 
 @pytest.mark.requirement("R-5")
+@pytest.mark.requirement("R-6")
 @pytest.mark.parametrize("end", [State.FAILED, State.TIMED_OUT, State.LOST])
 def test_a_retry_is_a_new_run_with_a_new_number(end: State) -> None:
     """The run that ended takes no second `queue`; one that names it, under the next number, is a run of its own."""

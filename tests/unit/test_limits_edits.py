@@ -8,9 +8,10 @@ import pytest
 from cli_kit import World, report, succeeded
 
 from fsm.instants import Instant
-from fsm.model.entries import Ended
+from fsm.model.entries import Ended, JobRemoved, Refused
 from fsm.model.states import Reason, Trigger
 from fsm.scheduler.serve import read_jobs_file
+from fsm.testing import Simulation, hang
 
 
 @pytest.fixture
@@ -108,6 +109,23 @@ def test_remove_without_it_ends_the_run(world: World) -> None:
     world.call("remove", "backup")
     assert [str(reason) for _, reason in world.launcher.stopped][:1] == ["job_removed"]
     assert world.engine.find("backup/1").reason == "job_removed"
+
+
+@pytest.mark.requirement("R-58")
+def test_a_removed_job_has_no_ticks_and_starts_nothing() -> None:
+    """Neither a tick, nor what waited when it was removed, nor a retry that was to come."""
+    sim = Simulation(start="2026-04-01T00:00:00Z")
+    sim.add_job("job", schedule="*/10 * * * *", overlap="queue", timeout="1h", retry={"attempts": 3, "backoff": "5m"})
+    sim.script("job", [hang()])
+    sim.advance("25m")
+    sim.remove_job("job")
+    ended = [entry for entry in sim.journal("job") if entry.kind == "transition" and entry.run == 2][-1]
+    (removal,) = [entry for entry in sim.journal("job") if isinstance(entry.body, JobRemoved)]
+    assert ended.seq < removal.seq
+    sim.advance("3h")
+    assert [(run.number, run.reason) for run in sim.runs("job")] == [(2, "job_removed"), (1, "job_removed")]
+    assert [entry for entry in sim.journal("job") if entry.seq > removal.seq and isinstance(entry.body, Refused)] == []
+    sim.check()
 
 
 @pytest.mark.requirement("R-58")

@@ -11,6 +11,7 @@ import pytest
 
 from fsm.instants import MINUTE, SECOND
 from fsm.supervise import execution as supervised
+from fsm.supervise import pipes
 from fsm.testing import Simulation, hang, succeed
 from fsm.testing.behaviours import child
 
@@ -100,7 +101,7 @@ class Clocks:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.boot = self.awake = 100 * SECOND
         monkeypatch.setattr(supervised, "boot_us", lambda: self.boot)
-        monkeypatch.setattr(supervised, "awake_us", lambda: self.awake)
+        monkeypatch.setattr(pipes, "awake_us", lambda: self.awake)
 
     def pass_(self, us: int) -> None:
         self.boot += us
@@ -114,8 +115,9 @@ class Clocks:
 def silent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Any, Clocks]:  # the inside of an execution
     clocks = Clocks(monkeypatch)
     order: Any = SimpleNamespace(idle_us=10 * SECOND, folder=os.fsencode(tmp_path), output_limit=1000, agent=None)
-    execution: Any = supervised.Execution(order, None, None, clocks.boot + 60 * SECOND, lambda: True)  # type: ignore[arg-type]
-    execution._heard_us = clocks.awake
+    waiter: Any = SimpleNamespace(add=lambda fd: None)
+    execution: Any = supervised.Execution(order, None, waiter, clocks.boot + 60 * SECOND, lambda: True)  # type: ignore[arg-type]
+    execution._pipes.listen()
     return execution, clocks
 
 
@@ -123,19 +125,19 @@ def test_silence_is_counted_from_the_last_output(silent: tuple[Any, Clocks]) -> 
     execution, clocks = silent
     read, write = os.pipe2(os.O_NONBLOCK)
     try:
-        execution._output = read
+        execution._pipes.open(read, None)
         clocks.pass_(9 * SECOND)
         os.write(write, b"x")
-        execution._take_output(1)
+        execution._pipes.ready(read)
         clocks.pass_(9 * SECOND)
         assert execution._overdue() is None
         assert execution._due_us() == clocks.boot + SECOND
         clocks.pass_(SECOND)
         assert execution._overdue() == "idle_timeout"
     finally:
+        execution._pipes.close()
         os.close(read)
         os.close(write)
-        execution._capture.close()
 
 
 @pytest.mark.requirement("R-50")

@@ -467,7 +467,7 @@ def test_killed_before_the_swap_the_store_is_what_it_was(stuck: Path, tmp_path: 
         "import os, sys; os.replace = lambda *_: os.kill(os.getpid(), 9)\n"
         "from fsm.cli.main import run; run(['rescue', 'openclaw', sys.argv[1], '--apply'])"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, timeout=120, check=False)
     assert done.returncode == -9
     assert stuck.read_bytes() == before
     (backup,) = stuck.parent.glob("*.bak")

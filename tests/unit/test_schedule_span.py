@@ -35,6 +35,27 @@ def stepped(schedule: str, zone: str, after: int, until: int, anchor: Instant | 
     return Span(len(found), found[0], found[-1]) if found else None
 
 
+@given(
+    st.sampled_from([schedule for schedule in SCHEDULES if schedule[0] not in "ea"]),
+    st.sampled_from(ZONES),
+    st.sampled_from(CHANGES),
+    st.lists(st.tuples(st.integers(-2 * DAY, 2 * DAY), st.integers(0, 3 * DAY)), min_size=2, max_size=40),
+)
+def test_what_a_table_remembers_is_what_it_would_find(
+    schedule: str, zone: str, change: str, asked: list[tuple[int, int]]
+) -> None:
+    """Asked in any order, from any times: a table that was asked before answers as one that is new."""
+    table = timetable(schedule, zone)
+    assert isinstance(table, CronTable)
+    for back, length in asked:
+        after = Instant(parse_instant(change) + back)
+        new = CronTable(table.cron, table.zone)
+        assert table.next_after(after) == new.next_after(after)
+        assert table.span(after, Instant(after + length)) == CronTable(table.cron, table.zone).span(
+            after, Instant(after + length)
+        )
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_span_over_a_change_is_what_stepping_finds(schedule: str) -> None:
     for zone in ZONES:

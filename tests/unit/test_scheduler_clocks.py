@@ -33,6 +33,8 @@ def missed(sim: Simulation) -> list[tuple[str, str, int]]:
 
 
 @pytest.mark.requirement("R-8")
+@pytest.mark.requirement("R-10")
+@pytest.mark.requirement("R-11")
 def test_a_run_whose_time_is_over_while_the_machine_is_suspended_times_out(sim: Simulation) -> None:
     """Its deadline and the backstop pass in its sleep. Its supervisor is not mute: it had no turn."""
     sim.add_job("job", timeout="1h", grace="10s")

@@ -111,6 +111,7 @@ def test_an_overdue_supervisor_whose_mailbox_is_busy_is_asked_once_more(sim: Sim
 
 
 @pytest.mark.requirement("R-33")
+@pytest.mark.requirement("R-81")
 def test_a_scheduler_that_was_replaced_ends_at_its_next_turn_and_touches_nothing(sim: Simulation) -> None:
     sim.add_job("job", timeout="5m")
     sim.script("job", [hang()])

@@ -45,6 +45,7 @@ def test_whoever_asks_at_the_moment_of_a_start_does_not_keep_it_from_starting(
     assert who_serves(folder) is None
 
 
+@pytest.mark.requirement("R-80")
 def test_a_second_scheduler_is_told_at_once_who_has_it(folder: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     held = SchedulerLock(folder, SystemClock().now())
     monkeypatch.setattr(module.time, "sleep", lambda _: pytest.fail("it waited"))

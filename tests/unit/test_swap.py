@@ -121,7 +121,7 @@ def test_nothing_is_done_while_somebody_has_it_open(path: Path, monkeypatch: pyt
             salvage_in_place(str(path), BY)
         assert files(path.parent).keys() == before.keys()
         assert files(path.parent)["journal.db"] == before["journal.db"]
-        other.communicate("\n", timeout=30)
+        other.communicate("\n", timeout=120)
     done, _ = salvage_in_place(str(path), BY)
     assert len(lines(path)) == done.entries
 
@@ -182,7 +182,7 @@ def test_whoever_waits_for_the_old_file_writes_neither_to_it_nor_to_the_new_ones
             Scribe(journal).define("ours")
             expected = list(export_lines(journal))
             held.__exit__(None, None, None)
-            out, _ = other.communicate(timeout=30)
+            out, _ = other.communicate(timeout=120)
     assert out.startswith("refused:"), out
     assert lines(path) == expected
 

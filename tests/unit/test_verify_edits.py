@@ -6,15 +6,16 @@ The store-wide `id` is not hashed (streams are exported and kept one by one), so
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import attrs
 import orjson
 import pytest
-from entry_strategies import entries as any_entry
 from hypothesis import given
 
 from fsm.cli.main import run
@@ -29,7 +30,10 @@ from fsm.journal.sqlite import SqliteJournal
 from fsm.journal.verify import Checker, Violation, verify_lines
 from fsm.journal.verify_store import verify_journal
 from fsm.lifecycle.machine import compiled
+from fsm.model.entries import Entry, Queued, Released, Started
 from fsm.testing import Simulation, fail, hang, succeed
+from fsm.testing.edits import KINDS, Edit
+from fsm.testing.entry_strategies import entries as any_entry
 from fsm.testing.journal_base import tell_a_long_story
 from fsm.testing.scribe import Scribe
 
@@ -95,79 +99,10 @@ def test_genuine_journals_pass(name: str) -> None:
 # ---- edits
 
 
-def changed(rng: random.Random, lines: list[bytes]) -> None:
-    """One value somewhere in an entry."""
-    place = rng.randrange(len(lines))
-    entry = orjson.loads(lines[place])
-    target = entry
-    key = rng.choice([key for key in entry if key != "id"])
-    while isinstance(target[key], dict) and target[key]:
-        target, key = target[key], rng.choice(sorted(target[key]))
-    target[key] = _other(rng, target[key])
-    lines[place] = orjson.dumps(entry)
-
-
-def _other(rng: random.Random, value: Any) -> Any:
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, int):
-        return value + rng.choice([-1, 1, 60_000_000])
-    if isinstance(value, str):
-        place = rng.randrange(len(value)) if value else 0
-        return value[:place] + rng.choice([c for c in "0189abz" if c != value[place : place + 1]]) + value[place + 1 :]
-    return "changed" if value is None else None
-
-
-def doubled(rng: random.Random, lines: list[bytes]) -> None:
-    lines.insert(rng.randrange(len(lines) + 1), rng.choice(lines))
-
-
-def dropped(rng: random.Random, lines: list[bytes]) -> None:
-    jobs = [orjson.loads(line)["job"] for line in lines]
-    del lines[rng.choice([place for place, job in enumerate(jobs) if job in jobs[place + 1 :]])]
-
-
-def swapped(rng: random.Random, lines: list[bytes]) -> None:
-    jobs = [orjson.loads(line)["job"] for line in lines]
-    job = rng.choice([job for job in set(jobs) if jobs.count(job) > 1])
-    first, second = rng.sample([place for place, other in enumerate(jobs) if other == job], 2)
-    lines[first], lines[second] = lines[second], lines[first]
-
-
-def forged(rng: random.Random, lines: list[bytes]) -> None:
-    """A transition that cannot be, and every hash from there on computed anew."""
-    entries = [orjson.loads(line) for line in lines]
-    moves = [entry for entry in entries if entry["kind"] == "transition" and entry["body"]["trigger"] != "queue"]
-    entry = rng.choice(moves)
-    body = entry["body"]
-    source = None if body["from"] is None else str(body["from"])
-    kind = rng.choice(["other source", "other target", "no such reason", "another number"])
-    if kind == "other source":
-        body["from"] = rng.choice([s for s in (None, "queued", "running", "failed") if s != source])
-    elif kind == "other target":
-        body["to"] = rng.choice([str(state) for state in TARGETS.values() if str(state) != body["to"]])
-    elif kind == "no such reason":
-        words = {str(reason) for _, _, reason in LEGAL if reason is not None}
-        taken = {str(r) for s, t, r in LEGAL if str(s) == source and str(t) == body["trigger"]}
-        body["reason"] = rng.choice(sorted(words - taken))
-    else:
-        entry["run"] = f"{entry['job']}/{int(entry['run'].rpartition('/')[2]) + 10_000}"
-    last: dict[str, str] = {}
-    for one in entries:
-        one["prev_hash"] = last.get(one["job"], one["prev_hash"] if one["seq"] > 1 else GENESIS)
-        if one["kind"] == "checkpoint" and one["job"] in last:
-            one["body"]["last_hash"] = one["prev_hash"]
-        last[one["job"]] = one["hash"] = hash_of(one)
-    lines[:] = [orjson.dumps(one) for one in entries]
-
-
-KINDS: list[Callable[[random.Random, list[bytes]], None]] = [changed, doubled, dropped, swapped, forged]
-
-
 @pytest.mark.requirement("R-34")
 @pytest.mark.parametrize("edit", KINDS, ids=lambda edit: edit.__name__)
 @pytest.mark.parametrize("name", ["simulated", "stored"])
-def test_no_edit_passes(edit: Callable[[random.Random, list[bytes]], None], name: str) -> None:
+def test_no_edit_passes(edit: Edit, name: str) -> None:
     for seed in range(EDITS // len(KINDS) // 2):
         lines = list(genuine()[name])
         edit(random.Random(f"{name}-{seed}"), lines)
@@ -183,25 +118,22 @@ def test_no_edit_passes(edit: Callable[[random.Random, list[bytes]], None], name
 
 @given(any_entry())
 def test_the_swift_reader_reads_alike(entry: Any) -> None:
-    line = entry_to_line(entry)
+    line = entry_to_line(attrs.evolve(entry, hash=hash_of(entry_to_dict(entry))))  # the strategy makes hashes up
     swift = read_line(line)
     if swift is None:
         return
     careful = entry_from_dict(orjson.loads(line))
-    assert swift[:11] == (
-        careful.id,
-        careful.job,
-        careful.seq,
-        careful.at,
-        careful.actor,
-        careful.epoch,
-        careful.run,
-        careful.body,
-        careful.source,
-        careful.prev_hash,
-        careful.hash,
-    )
-    assert swift[11] == hash_of(entry_to_dict(careful))
+    assert swift == careful
+    assert swift.hash == hash_of(entry_to_dict(careful))
+    assert read_line(entry_to_line(attrs.evolve(careful, hash=GENESIS))) is None
+
+
+@given(any_entry(cls=Queued) | any_entry(cls=Started) | any_entry(cls=Released))
+def test_the_swift_reader_takes_what_is_plain(entry: Entry) -> None:
+    """So that the test before is not one of nothing: escapes, lists and numbers of 19 digits it leaves to the other."""
+    line = entry_to_line(attrs.evolve(entry, hash=hash_of(entry_to_dict(entry))))
+    if re.search(rb"\\|\[|:-?[0-9]{19}", line) is None:
+        assert read_line(line) is not None
 
 
 def test_the_swift_reader_takes_most_of_a_journal() -> None:

@@ -153,7 +153,9 @@ def _job(name: str, command: tuple[str, ...], tables: dict[str, tuple[str, ...]]
                 mistakes.add((*path, table), f'"{item}" {_PAIR_TEXT[table]}')
         if pairs:
             given[table] = pairs
-    job = read_job(name, given, path, mistakes)
+    if not given.keys() & {"command", "shell", "agent"}:
+        mistakes.add(path, "says not what to run; put the command behind --, or say --shell LINE, or --agent KIND")
+    job = read_job(name, given, path, mistakes, need_command=False)
     mistakes.refuse({"jobs": {name: given}})
     assert job is not None  # without a mistake there is a job
     return job

@@ -9,6 +9,7 @@ import click
 from fsm.cli.context import JOURNAL_FILE, Session
 from fsm.cli.group import Command
 from fsm.cli.words import about_size
+from fsm.plural import many
 
 
 @click.command(
@@ -31,4 +32,5 @@ def backup_command(session: Session, file: str) -> None:
     if session.as_json:
         session.output.document({"ok": True, "path": done.path, "bytes": done.size, "last_entry": done.last_id})
     else:
-        session.output.text(f"{done.path}: {done.last_id} entries, {about_size(done.size)}, verified.")
+        entries = many(done.last_id, "entry", "entries")
+        session.output.text(f"{done.path}: {entries}, {about_size(done.size)}, verified.")

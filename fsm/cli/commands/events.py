@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 
 import click
@@ -12,6 +11,7 @@ from fsm.cli.context import Session
 from fsm.cli.eventtext import EventLines, event_json
 from fsm.cli.group import Command
 from fsm.cli.lookup import known_job, stream_of
+from fsm.cli.output import pause
 from fsm.model.entries import Entry
 from fsm.model.events import LifecycleEvent
 from fsm.ports import Journal
@@ -38,7 +38,7 @@ def events_command(session: Session, job: str | None, follow: bool, after: int) 
     if follow:
         from fsm.client.waiting import follow as follow_journal
 
-        entries: Iterable[Entry] = follow_journal(journal, after, job=job, pause=time.sleep)
+        entries: Iterable[Entry] = follow_journal(journal, after, job=job, pause=pause)
     else:
         entries = journal.entries(job=job, after_id=after)
     if after:

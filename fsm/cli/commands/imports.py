@@ -12,6 +12,7 @@ from fsm.cli.exits import Exit
 from fsm.cli.group import Command
 from fsm.cli.tables import plain
 from fsm.errors import BadValue
+from fsm.plural import many
 
 if TYPE_CHECKING:
     from fsm.importing.report import Report, Tally
@@ -140,9 +141,9 @@ def _answer(session: Session, report: Report, *, dry: bool) -> None:
     lines = [plain(str(line)) for line in report.lines]
     if lines:
         lines.append("")
-    lines.append(_tally_text("jobs", report.jobs))
+    lines.append(_tally_text("job", report.jobs))
     if report.runs.found:
-        lines.append(_tally_text("runs", report.runs))
+        lines.append(_tally_text("run", report.runs))
     if dry:
         lines.append("Nothing was changed (--dry-run).")
     session.output.text("\n".join(lines))
@@ -163,4 +164,4 @@ def _tally_text(what: str, tally: Tally) -> str:
     parts += [f"{tally.changed:,} changed"] if tally.changed else []
     parts += [f"{tally.known:,} known already"] if tally.known else []
     parts += [f"{tally.left:,} not imported (see above)"] if tally.left else []
-    return f"{tally.found:,} {what}: {', '.join(parts)}."
+    return f"{many(tally.found, what)}: {', '.join(parts)}."

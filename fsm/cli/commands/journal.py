@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 
 import click
@@ -11,7 +10,7 @@ from fsm.cli.context import Session
 from fsm.cli.entrytext import entry_line
 from fsm.cli.group import Command
 from fsm.cli.lookup import known_job, known_run, stream_of
-from fsm.cli.output import note
+from fsm.cli.output import note, pause
 from fsm.cli.tables import Column
 from fsm.model.entries import Entry
 
@@ -56,7 +55,7 @@ def journal_command(
     if follow:
         from fsm.client.waiting import follow as follow_journal
 
-        entries: Iterable[Entry] = follow_journal(journal, after, job=job, run=number, pause=time.sleep)
+        entries: Iterable[Entry] = follow_journal(journal, after, job=job, run=number, pause=pause)
     else:
         entries = journal.entries(job=job, run=number, after_id=after)
     if session.as_json and not follow and not after and job is None:
@@ -75,7 +74,9 @@ def tell_pruned(session: Session, entries: Iterable[Entry], job: str | None, aft
         begin = session.journal.span(job, 0).begin
         first = next(session.journal.entries(job=job, limit=1), None)
         if begin is not None and first is not None and first.id > after + 1:
-            note(f"the first {begin.seq - 1:,} entries of {job} have been pruned; the rest begins with id {first.id}")
+            count = begin.seq - 1
+            entries_have = "entry has" if count == 1 else f"{count:,} entries have"
+            note(f"of {job} the first {entries_have} been pruned; the rest begins with id {first.id}")
         yield from entries
         return
     last, told = after, False

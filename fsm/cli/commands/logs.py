@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import time
 from collections.abc import Callable, Iterable
 
 import click
@@ -12,11 +11,12 @@ from fsm.cli.captured import CapturedOutput, Piece, sizes
 from fsm.cli.context import Session
 from fsm.cli.group import Command
 from fsm.cli.lookup import run_or_newest
-from fsm.cli.output import Output, note
+from fsm.cli.output import Output, note, pause
 from fsm.cli.words import ending
 from fsm.model.facts import Execution
 from fsm.model.run import Run
 from fsm.model.states import SlotState, State
+from fsm.plural import many
 
 POLL_S = 0.2
 """How often new output is looked for while following: files have no event that works everywhere."""
@@ -66,7 +66,8 @@ class Raw:
     def show(self, pieces: Iterable[Piece]) -> None:
         for piece in pieces:
             if piece.left_out:
-                text = f"[cronfsm: {piece.left_out} bytes were left out here; see output_limit]\n"
+                were = "was" if piece.left_out == 1 else "were"
+                text = f"[cronfsm: {many(piece.left_out, 'byte')} {were} left out here; see output_limit]\n"
                 self._output.raw((b"" if self._line_begins else b"\n") + text.encode())
                 self._line_begins = True
             else:
@@ -121,7 +122,7 @@ def _follow(session: Session, run: Run, captured: CapturedOutput, show: Callable
         show(captured.read())
         if over:
             break
-        time.sleep(POLL_S)
+        pause(POLL_S)
     if not session.as_json:
         note(
             f"{now.id} {ending(now)}" if now.state.terminal else f"{now.id} is {now.state}, and its supervisor is gone"

@@ -19,6 +19,7 @@ from fsm.model.states import Reason, State
 from fsm.notify import ledger
 from fsm.notify.deliver import NotDelivered, deliver
 from fsm.notify.lanes import Book, Message, whom
+from fsm.plural import many
 
 
 @click.command("notify", cls=Command, examples=["cronfsm notify", "cronfsm notify --test backup"])
@@ -53,10 +54,15 @@ def notify_command(session: Session, job: str | None) -> int:
     elif not waiting:
         session.output.text("Nothing waits to be delivered.")
     for (name, channel), lane in waiting if not session.as_json else ():
-        why = "" if lane.error is None else f"; {lane.attempts} attempts failed: {lane.error}"
-        more = f"; next attempt {relative(lane.next_at, session.now())}" if lane.attempts else ""
+        why = "" if lane.error is None else f"; {many(lane.attempts, 'attempt')} failed: {lane.error}"
+        more = f"; next attempt {_when(session, lane.next_at)}" if lane.attempts else ""
         session.output.text(f"{name}: {lane.waiting[0].key} ({channel}): {len(lane.waiting)} waiting{why}{more}")
     return Exit.DONE
+
+
+def _when(session: Session, at: Instant) -> str:
+    now = session.now()
+    return relative(at, now) if at > now else "now" if session.served() is not None else "once a scheduler is up"
 
 
 def _try(session: Session, name: str) -> int:

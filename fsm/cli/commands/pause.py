@@ -54,7 +54,8 @@ def _answer(session: Session, job: str, *, changed: bool, was: str) -> None:
             f"{job} is paused. Its ticks are refused until: {again(f'cronfsm resume {quoted(job)}')}{_runs(state)}"
         )
     elif due is None:
-        session.output.text(f"{job} is resumed. It has no due time to come.")
+        why = "It has no due time to come" if state.definition and state.definition.schedule else "It has no schedule"
+        session.output.text(f"{job} is resumed. {why}; by hand: {again(f'cronfsm run {quoted(job)}')}")
     else:
         session.output.text(f"{job} is resumed. It is due next at {stamp(due)} ({relative(due, session.now())}).")
 

@@ -14,6 +14,7 @@ from fsm.cli.tables import Cell, Column
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.model.run import run_id
 from fsm.model.sizes import format_size
+from fsm.plural import many
 
 if TYPE_CHECKING:
     from fsm.client.prune import Pruner
@@ -69,7 +70,7 @@ def prune_command(session: Session, job: str | None, dry_run: bool) -> None:
         session.output.table(_COLUMNS, [_row(one) for one in done])
         verb = "would be" if dry_run else "were" if sum(one.runs for one in done) != 1 else "was"
         total = sum(one.size for one in done)
-        session.output.text(f"\n{sum(one.runs for one in done):,} runs {verb} pruned, {_bytes(total)} of output.")
+        session.output.text(f"\n{many(sum(one.runs for one in done), 'run')} {verb} pruned, {_bytes(total)} of output.")
 
 
 def _prune(pruner: Pruner, job: str) -> _Done:

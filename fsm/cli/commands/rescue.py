@@ -11,6 +11,7 @@ from fsm.cli.exits import Exit
 from fsm.cli.group import Command
 from fsm.cli.output import complain
 from fsm.cli.tables import Column, plain
+from fsm.plural import many
 
 if TYPE_CHECKING:
     from fsm.openclaw.rescue import Repaired, Rescue
@@ -61,9 +62,10 @@ def rescue_command(session: Session, system: str, folder: str, do_it: bool, olde
 
     DIR is OpenClaw's state folder, ~/.openclaw by default. Looked at are agents/*/sessions/sessions.json, in a stream
     whatever its size, and cron/jobs.json with cron/jobs-state.json. Rows of cron runs that are running though nothing
-    runs are set to failed; of each job the newest rows are kept; rows of jobs that are gone, and the others, are
-    dropped; markers of runs (runningAtMs) are taken away. Your own sessions, the jobs' base rows and all else come out
-    byte for byte as they were, and transcripts are never touched.
+    runs are set to what cron/runs says of the run, and to failed where it says nothing; of each job the newest rows
+    are kept; rows of jobs that are gone, and the others, are dropped; markers of runs (runningAtMs) are taken away.
+    Your own sessions, the jobs' base rows and all else come out byte for byte as they were, and transcripts are never
+    touched.
 
     With --apply each file is written anew beside the old one, compared with it, synced, and swapped in; the old one
     is kept as FILE.cronfsm-TIME.bak. While a gateway has a file in use, nothing is changed. The exit code is 1 where
@@ -106,8 +108,10 @@ def _show(session: Session, found: Rescue, repaired: list[Repaired], *, applied:
         running = sum(group.running for group in plan.groups.values())
         output.text(
             plain(
-                f"{folder.short(plan.path)}: {plan.entries:,} entries, {_size(plan.file.size) or 'empty'}; "
-                f"{runs:,} are runs of {len(plan.groups):,} jobs, {running:,} of them running."
+                f"{folder.short(plan.path)}: {many(plan.entries, 'entry', 'entries')}, "
+                f"{_size(plan.file.size) or 'empty'}; "
+                f"{runs:,} {'is a run' if runs == 1 else 'are runs'} of {many(len(plan.groups), 'job')}, "
+                f"{running:,} of them running."
             )
         )
     rows = [
@@ -118,7 +122,7 @@ def _show(session: Session, found: Rescue, repaired: list[Repaired], *, applied:
         output.text("")
         output.table(_COLUMNS, rows[:_SHOWN])
         if len(rows) > _SHOWN:
-            output.text(f"... and {len(rows) - _SHOWN:,} more lines; --json has them all")
+            output.text(f"... and {many(len(rows) - _SHOWN, 'more line')}; --json has them all")
         output.text("")
     for sentence in found.troubles():
         complain(plain(sentence))
@@ -137,7 +141,7 @@ def _end(found: Rescue, repaired: list[Repaired], *, applied: bool) -> list[str]
         return ["There is nothing to repair."]
     if applied:
         return [] if len(repaired) == len(_to_do(found)) else ["Not all of it was done; the rest is as it was."]
-    lines = [f"Nothing was changed; add --apply to do it to {len(_to_do(found))} files."]
+    lines = [f"Nothing was changed; add --apply to do it to {many(len(_to_do(found)), 'file')}."]
     lines += [f"Process {each.pid} is in the way: {plain(each.how)}." for each in found.holders]
     return lines
 

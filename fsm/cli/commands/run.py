@@ -12,22 +12,18 @@ from fsm.cli.exits import Exit, exit_of_state
 from fsm.cli.group import Command
 from fsm.cli.lookup import known_job
 from fsm.cli.output import complain, note
+from fsm.cli.runend import Interrupted, told_end
 from fsm.cli.runjson import blocker_json, run_json
 from fsm.cli.settling import settler
-from fsm.cli.tables import plain
 from fsm.cli.times import relative, span, stamp
-from fsm.cli.words import REFUSAL_TEXT, ending, quoted
+from fsm.cli.words import REFUSAL_TEXT, quoted
 from fsm.client.engine import Engine
 from fsm.model.entries import Refused
 from fsm.model.run import Run, run_id
-from fsm.model.states import HELD_BACK, State
+from fsm.model.states import HELD_BACK
 
 STARTED_WITHIN = 1.0
 """Seconds between two questions whether a scheduler is up, while one waits for a run."""
-
-
-class Interrupted(click.Abort):
-    """Ctrl-C while waiting; carries the sentence to say."""
 
 
 @click.command(
@@ -111,11 +107,17 @@ def _refused(session: Session, job: str, refusal: Refused) -> int:
             {"ok": True, "ran": False, "reason": refusal.reason, "blocked_by": blocker_json(job, refusal)}
         )
         return Exit.REFUSED
-    text = f"{job} takes no run now ({refusal.reason}): {REFUSAL_TEXT[refusal.reason]}."
+    text = f"{job} takes no run now ({refusal.reason}): {_now(refusal)}."
     if by is not None:
         blocker = run_id(job, by.number)
         if refusal.reason in HELD_BACK:
             complain(_held_back(job, refusal, blocker))
+            return Exit.REFUSED
+        if by.state.terminal:
+            complain(
+                f"{job} takes no run now ({refusal.reason}): {blocker} is over ({by.state}), but something of it may "
+                f"still be alive.\nTo see what: cronfsm show {quoted(blocker)}"
+            )
             return Exit.REFUSED
         until = f", until {stamp(by.deadline)} at the latest" if by.deadline is not None else ""
         text = (
@@ -126,12 +128,17 @@ def _refused(session: Session, job: str, refusal: Refused) -> int:
     return Exit.REFUSED
 
 
+def _now(refusal: Refused) -> str:
+    """Why, while it is so."""
+    return REFUSAL_TEXT[refusal.reason].replace(" was ", " is ", 1)
+
+
 def _held_back(job: str, refusal: Refused, blocker: str) -> str:
     by = refusal.blocked_by
     assert by is not None  # the last run that failed
     until = f" until {stamp(by.deadline)}" if by.deadline is not None else ""
     return (
-        f"{job} takes no run{until} ({refusal.reason}): {REFUSAL_TEXT[refusal.reason]}; "
+        f"{job} takes no run{until} ({refusal.reason}): {_now(refusal)}; "
         f"{blocker} {by.state} {span(by.age_us)} ago.\n"
         f"To see why: cronfsm logs {quoted(blocker)}\nTo run it all the same: cronfsm run {quoted(job)} --force"
     )
@@ -154,13 +161,6 @@ def _wait(session: Session, engine: Engine, run: Run) -> int:
     else:
         session.output.text(told_end(session, ended))
     return exit_of_state(ended.state)
-
-
-def told_end(session: Session, ended: Run) -> str:
-    """How a run ended, in one sentence, and its error if that says more."""
-    text = session.output.paint_state(ended.state, f"{ended.id} {ending(ended)}.")
-    more = ended.error and ended.state is not State.TIMED_OUT  # a timeout's text says what is said already
-    return f"{text}\n{plain(ended.error or '')}" if more else text
 
 
 class _Tending:

@@ -59,7 +59,8 @@ def serve_command(
     file again; a mistake in it is shown, and the old jobs stay. One scheduler serves a data folder.
 
     With --drain it first waits for what runs, while ticks and requests are refused (draining); a second Ctrl-C or
-    SIGTERM ends that. SIGQUIT drains as well, without --drain for as long as any run may run.
+    SIGTERM ends that. The next scheduler starts what was queued, and does not catch up ticks that were refused. SIGQUIT
+    drains as well, without --drain for as long as any run may run.
     """
     from fsm.scheduler.serve import Server
 

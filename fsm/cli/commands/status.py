@@ -23,6 +23,7 @@ from fsm.instants import Instant
 from fsm.journal.sqlite import SqliteJournal
 from fsm.model.run import Run
 from fsm.model.states import OPEN, State
+from fsm.plural import many
 from fsm.ports import JobSummary, RunQuery
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class _Found:
             "Open runs": f"{running} running (at most {self.settings.max_running}), {queued} queued",
             **({"Groups": self._groups()} if self.settings.groups else {}),
             "Next due": f"{due[1]} at {stamp(due[0])} ({relative(due[0], now)})" if due is not None else "nothing",
-            "Journal": f"{self.last_entry} entries, {about_size(self.journal_bytes)}",
+            "Journal": f"{many(self.last_entry, 'entry', 'entries')}, {about_size(self.journal_bytes)}",
             "Data folder": self.folder + ("" if os.path.isdir(self.folder) else " (it does not exist yet)"),
         }
         if self.untold:

@@ -18,6 +18,7 @@ from fsm.cli.tables import plain
 from fsm.cli.times import read_time
 from fsm.errors import BadValue
 from fsm.instants import MINUTE, SECOND, Instant, parse_instant
+from fsm.plural import many
 
 if TYPE_CHECKING:
     from fsm.cli.trysum import Sum
@@ -159,8 +160,9 @@ def _plan(
     if sum(ticks.values()) > MOST_TICKS:
         most = max(ticks, key=lambda name: ticks[name])
         raise BadValue(
-            f"{sum(ticks.values()):,} ticks are more than the {MOST_TICKS:,} of one rehearsal "
-            f"({most} has {ticks[most]:,} of them); take fewer days"
+            f"{sum(ticks.values()):,} ticks are more than the {MOST_TICKS:,} that one rehearsal takes "
+            f"({most} has {ticks[most]:,} of them); take fewer days, with --days and --from a part at a time, or leave "
+            f"{most} out of a copy of the file"
         )
     return plan
 
@@ -173,6 +175,11 @@ def _through(plan: Plan, *, exact: bool) -> Rehearsal:
     ticks = sum(plan.ticks(job) for job in plan.jobs)
     if ticks <= MOST_SIMULATED:
         return simulate(plan)
+    if exact and ticks > MOST_EXACT:
+        raise BadValue(
+            f"{ticks:,} ticks are more than the {MOST_EXACT:,} that the scheduler itself goes through (--exact); take "
+            "fewer days, or leave --exact out: then they are reckoned by the same rules"
+        )
     why = "--exact"
     if not exact:
         try:
@@ -181,8 +188,8 @@ def _through(plan: Plan, *, exact: bool) -> Rehearsal:
             why = str(surprise)
     if ticks > MOST_EXACT:
         raise BadValue(
-            f"only the scheduler itself can tell ({why}), and {ticks:,} ticks are more than the {MOST_EXACT:,} "
-            "that it goes through in one rehearsal; take fewer days"
+            f"these ticks cannot be reckoned, only simulated ({why}), and {ticks:,} are more than the {MOST_EXACT:,} "
+            "that one rehearsal simulates; take fewer days"
         )
     note(f"the scheduler itself goes through {ticks:,} ticks ({why}); that takes about {max(1, ticks // 400)} s")
     return simulate(plan)
@@ -204,7 +211,7 @@ def _print(session: Session, rehearsal: Rehearsal, total: Sum, where: str, *, ea
         out.table(*trytext.refusal_table(shown, where))
         more = sum(one.count for one in rehearsal.refused) - sum(one.count for one in shown)
         if more:
-            out.text(f"and {more:,} ticks more; --json has all")
+            out.text(f"and {many(more, 'tick')} more; --json has all")
     if total.changes:
         out.text("\n" + "\n".join(trytext.changes(total)))
     if each_run:

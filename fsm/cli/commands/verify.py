@@ -15,6 +15,7 @@ from fsm.cli.exits import Exit
 from fsm.cli.group import Command
 from fsm.cli.tables import plain
 from fsm.errors import BadValue, JournalUnusable
+from fsm.plural import many
 
 if TYPE_CHECKING:
     from fsm.journal.heads import Head
@@ -75,13 +76,13 @@ def verify_command(session: Session, file: str | None, heads: str | None) -> int
             }
         )
     elif not found:
-        session.output.text(f"{checked.entries:,} entries in {where}: nothing is wrong.")
+        session.output.text(f"{many(checked.entries, 'entry', 'entries')} in {where}: nothing is wrong.")
     else:
         lines = [plain(str(violation)) for violation in found]
-        many = (
+        how_many = (
             f"More than {SHOWN} things are" if more else "1 thing is" if len(found) == 1 else f"{len(found)} things are"
         )
-        session.output.text("\n".join([*lines, f"{many} wrong in {where}."]))
+        session.output.text("\n".join([*lines, f"{how_many} wrong in {where}."]))
     return Exit.FAILED if found else Exit.DONE
 
 

@@ -42,6 +42,13 @@ UPDATE jobs
        paused = ?, accounted_to = ?, refusal = ?, refused_at = ?, past = ?
  WHERE job = ?
 
+-- name: refold_due
+-- Both at once: a tick that is answered changes the fold and the next due time.
+UPDATE jobs
+   SET seq = ?, last_hash = ?, last_number = ?, slot = ?, defined = ?, version = ?, source = ?, anchor = ?,
+       paused = ?, accounted_to = ?, refusal = ?, refused_at = ?, past = ?, next_due = ?
+ WHERE job = ?
+
 -- name: due
 UPDATE jobs SET next_due = ? WHERE job = ?
 

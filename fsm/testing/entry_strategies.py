@@ -1,4 +1,8 @@
-"""Hypothesis strategies for entries of every kind, as wide as their types allow."""
+"""Hypothesis strategies for jobs and for entries of every kind, as wide as their types allow. It needs hypothesis.
+
+For whoever writes entries out and reads them back: `entries` and `jobs`. They tell no story; `journals` in
+`fsm.testing.journal_strategies` does.
+"""
 
 from __future__ import annotations
 
@@ -130,6 +134,12 @@ STATES = st.builds(
     st.none() | REFUSALS,
     st.none() | INSTANTS,
 )
+
+
+def jobs() -> st.SearchStrategy[Job]:
+    """Definitions of jobs."""
+    return JOBS
+
 
 _VERDICTS = [triple for triple in triples() if triple[2] is not None]
 
