@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DEMO := demo-data
 FOR ?= 32s
 
-.PHONY: demo test crash zones fuzz proof revert-check check format diagrams edges bench clean help
+.PHONY: demo test crash zones fuzz days proof revert-check check format diagrams edges bench clean help
 
 help:            ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -36,6 +36,10 @@ zones: $(STAMP)  ## Due times around every change of every clock in the zone dat
 fuzz: $(STAMP)   ## The stateful machine on new examples: 25,000, or for so long (FOR=10m)
 	HYPOTHESIS_PROFILE=fuzz CRONFSM_FUZZ_FOR=$(if $(filter command% environment%,$(origin FOR)),$(FOR)) \
 		$(BIN)/python -m pytest tests/stateful/test_scheduler_machine.py -p no:randomly -s
+
+days: $(STAMP)   ## Ten thousand simulated days of a scheduler full of faults (DAYS=n: fewer, nothing is written); counts go to specs/proofs.md
+	$(BIN)/python tests/stateful/run_days.py $(if $(DAYS),--days $(DAYS),--write specs/days.json)
+	$(if $(DAYS),,$(BIN)/python tests/proof/ledger.py)
 
 proof: $(STAMP)  ## Every proof of the specification and of the code against it; writes specs/proofs.md (FULL=1: the big bounds, too)
 	$(BIN)/python tests/proof/prove.py $(if $(FULL),--full)

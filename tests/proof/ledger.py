@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any  # what tasks keep differs from task to task
 
@@ -35,6 +38,9 @@ CLAIMS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 """By the words of the README's table: the properties that state it, and who holds them."""
 
+DAYS = tlc.SPECS / "days.json"
+"""What `make days` met when it was run last."""
+
 RULES = {row.bug: row.leaves_out for row in ROWS}
 NO_SHORTEST = frozenset(row.bug for row in ROWS if row.liveness)
 """Bugs whose trace ends in a cycle: TLC's is not a shortest one, nor the same each time."""
@@ -61,12 +67,14 @@ class Ledger:
 
     def write(self, path: Path) -> None:
         """Write it to a file."""
+        days = days_section(json.loads(DAYS.read_text()))
         parts = [
             _HEAD,
             self._claims(),
             self._bounds(),
             big.section(),
             self._matrix(),
+            days,
             self._journals(),
             self._false(),
             _GROUNDS,
@@ -154,6 +162,42 @@ class Ledger:
         return "\n".join(parts)
 
 
+def days_section(kept: Mapping[str, Any]) -> str:
+    """What ten thousand simulated days have met; `make days` writes this part anew."""
+    rows = [
+        f"| {table} | {len(counts)} | {min(counts.values()):,} | {', '.join(f'{name}: {count:,}' for name, count in counts.items())} |"
+        for table, counts in kept["tables"].items()
+    ]
+    return "\n".join(
+        [
+            DAYS_TITLE,
+            "",
+            f"{kept['days']:,} days of one scheduler in the simulation (`make days`, seeds from 0): {kept['runs']:,} runs, {kept['faults']:,} faults, no law broken, and everything",
+            f"came to rest at the end of each. No day had fewer than {kept['fewest runs of a day']} runs or {kept['fewest faults of a day']} faults. Entries, armings, executions and cuts are held to their laws as they",
+            "happen; the laws that hold at any time are held at each simulated hour and at the end of the day. A window is a point at which the process was killed.",
+            "",
+            "| what was met | kinds | the rarest | how often |",
+            "| --- | --- | --- | --- |",
+            *rows,
+        ]
+    )
+
+
+def rewrite_days(path: Path, kept: Mapping[str, Any]) -> None:
+    """Put these days into a ledger that is there; the rest of it stays."""
+    parts = path.read_text().split("\n\n## ")
+    titles = [part.splitlines()[0] for part in parts]
+    section = days_section(kept).removeprefix("## ")
+    if section.splitlines()[0] in titles:
+        parts[titles.index(section.splitlines()[0])] = section
+    else:
+        parts.insert(titles.index("Journals against the specification"), section)
+    path.write_text("\n\n## ".join(parts))
+
+
+DAYS_TITLE = "## Simulated days"
+
+
 def _way(verdict: tlc.Verdict) -> str:
     return " → ".join(action for action, _ in verdict.trace[1:])
 
@@ -172,3 +216,8 @@ _GROUNDS = """## What is assumed
 Disk: what was synced stays. Process tree: the search finds what an arming left; KILL ends it. Clock: CLOCK_BOOTTIME goes on; an awake supervisor
 keeps its deadlines. Fairness: a scheduler is begun again, and what stays possible is done. Each is spelt out in [model.md](model.md#what-is-assumed). The bounds are finite:
 what needs more runs, armings or faults than they allow is argued, not proved."""
+
+
+if __name__ == "__main__":  # after `make days`
+    rewrite_days(tlc.SPECS / "proofs.md", json.loads(DAYS.read_text()))
+    sys.stdout.write("specs/proofs.md has the days of specs/days.json\n")

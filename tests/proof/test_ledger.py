@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+from pathlib import Path
 
 import big
 import bounds
@@ -11,8 +13,9 @@ import pytest
 import tlc
 from kernel_liveness import promises
 from kernel_properties import LAWS
-from ledger import CLAIMS
+from ledger import CLAIMS, DAYS, days_section, rewrite_days
 from matrix import ROWS, SLOW, STEPS
+from tally import Tally
 from tlavalues import parse
 
 from fsm.lifecycle.table import by_input, triples
@@ -42,6 +45,23 @@ def test_the_ledger_was_written_with_these_bounds_and_bugs() -> None:
     shown = bounds.names() + bounds.names(live=True) + bounds.names(retries=True)
     assert [name for name in shown if name not in written] == []
     assert [row.bug for row in ROWS if row.bug not in SLOW and f"| {row.bug} |" not in written] == []
+
+
+def test_the_ledger_has_the_days_that_were_lived(tmp_path: Path) -> None:
+    """All ten thousand, and everything met a hundred times at least."""
+    kept = json.loads(DAYS.read_text())
+    assert days_section(kept) in PROOFS.read_text()
+    assert kept["days"] >= 10_000
+    assert (kept["fewest runs of a day"] >= 50, kept["fewest faults of a day"] >= 10) == (True, True)
+    tables = kept["tables"]
+    assert min(min(counts.values()) for counts in tables.values()) >= 100
+    assert tables.keys() == Tally().tables().keys()
+    for table, counts in Tally().tables().items():
+        assert set(counts) <= set(tables[table]), "the days were lived by another version: make days"
+    copy = tmp_path / "proofs.md"
+    copy.write_text(PROOFS.read_text())
+    rewrite_days(copy, kept)
+    assert copy.read_text() == PROOFS.read_text()
 
 
 def test_the_big_bounds_were_checked_for_this_specification() -> None:

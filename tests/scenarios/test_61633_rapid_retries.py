@@ -139,7 +139,7 @@ def steps_of_a_start(path: Path, history: int) -> int:
 
     with counted_steps() as steps:
         journal = SqliteJournal(path)
-        life = Life(World(START, 0), journal, lambda job, number: succeed(), Settings(8), _nothing, _nothing, _nothing)
+        life = Life(World(START, 0), lambda points: journal, lambda job, number: succeed(), Settings(8))
         life.begin()
         life.turn()
         life.turn()
@@ -164,10 +164,6 @@ def counted_steps() -> Iterator[list[int]]:
         yield steps
     finally:
         apsw.connection_hooks.remove(opened)
-
-
-def _nothing(*_: object) -> None:
-    return None
 
 
 @pytest.mark.requirement("R-23")

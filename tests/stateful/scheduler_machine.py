@@ -305,4 +305,5 @@ class SchedulerMachine(RuleBasedStateMachine):
         sim = self.sim
         if currently_in_test_context():
             target(float(sim.store.last_id()), label="entries")
+            target(float(sim.crashes.total() + sim.disk.torn.total()), label="recoveries")
         come_to_rest(sim)
