@@ -10,9 +10,9 @@ from fsm.instants import Instant, format_instant
 from fsm.model.entries import Queued
 from fsm.model.job import Job, Overlap
 from fsm.model.run import Run
-from fsm.model.states import Cause, RefusalReason, State
+from fsm.model.states import Cause, RefusalReason
 from fsm.model.stream import JobState
-from fsm.planning.overlap import places, waiting
+from fsm.planning.overlap import catching_up, places, waiting
 from fsm.planning.restraint import held_back, restraint, waits
 
 _IMPORTED, _MANUAL, _RETRY, _CATCH_UP = Cause.IMPORTED, Cause.MANUAL, Cause.RETRY, Cause.CATCH_UP
@@ -77,8 +77,7 @@ def _check_attempt(state: JobState, body: Queued) -> None:
 
 def _check_room(state: JobState, job: Job, body: Queued) -> None:
     if body.cause is _CATCH_UP:
-        late = sum(run.state is State.QUEUED and run.cause is _CATCH_UP for run in state.runs)
-        most = job.catch_up_limit
+        late, most = catching_up(state), job.catch_up_limit
         if late >= most:
             raise illegal(state, f"{late} runs catch up already, and {most} may", "queue")
         return

@@ -17,7 +17,7 @@ from fsm.model.states import BLOCKED, Actor, Cause, RefusalReason, Trigger
 from fsm.model.stream import JobState
 from fsm.planning.deadlines import start_by
 from fsm.planning.misfire import made_of
-from fsm.planning.overlap import blocker
+from fsm.planning.overlap import blocker, catching_up
 from fsm.planning.refusals import same_refusal
 from fsm.planning.schedule import Timetable
 
@@ -105,7 +105,8 @@ class _Writer:
         job = self.state.definition
         if span is None or job is None:
             return Decision(tuple(self.drafts))
-        made = made_of(job, self.table, self.state.anchor, self.after, span, self._but_for_jitter(span.last))
+        now, late = self._but_for_jitter(span.last), catching_up(self.state)
+        made = made_of(job, self.table, self.state.anchor, self.after, span, now, late)
         self.refuse(Instant(made[0][0] - 1) if made else span.last, RefusalReason.MISSED, None)
         for number, (tick, cause) in enumerate(made, self.state.last_number + 1):
             fire(None, _QUEUE)

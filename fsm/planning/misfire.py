@@ -28,17 +28,17 @@ def cause_of(job: Job, scheduled_for: Instant, now: Instant) -> Cause | None:
 
 
 def made_of(
-    job: Job, table: Timetable, anchor: Instant | None, after: Instant, span: Span, now: Instant
+    job: Job, table: Timetable, anchor: Instant | None, after: Instant, span: Span, now: Instant, late: int
 ) -> list[tuple[Instant, Cause]]:
-    """The ticks of `span` (all those after `after`) that make runs when they are answered now, oldest first. All the
-    others come before these, and were missed."""
-    newest = cause_of(job, span.last, now)
-    if newest is None:
+    """The ticks of `span` (all those after `after`) that make runs when they are answered now, oldest first, where
+    `late` runs wait already that catch up earlier ones. All the others come before these, and were missed."""
+    newest, room = cause_of(job, span.last, now), max(0, job.catch_up_limit - late)
+    if newest is None or (newest is Cause.CATCH_UP and room == 0):
         return []
     if job.catch_up is not CatchUp.ALL or span.count == 1:
         return [(span.last, newest)]
     earliest = Instant(max(after, now - job.catch_up_within_us - 1))
-    most = job.catch_up_limit + (1 if newest is Cause.SCHEDULE else 0)
+    most = room + (1 if newest is Cause.SCHEDULE else 0)
     ticks = newest_ticks(table, anchor, earliest, span.last, most)
     older = [tick for tick in ticks if tick < span.last]
     return [*((tick, Cause.CATCH_UP) for tick in older), (span.last, newest)]

@@ -35,6 +35,11 @@ def waiting(state: JobState) -> list[Run]:
     return [run for run in state.runs if run.state is State.QUEUED and run.cause is not Cause.CATCH_UP]
 
 
+def catching_up(state: JobState) -> int:
+    """How many runs stand in the queue that catch up missed ticks."""
+    return sum(run.state is State.QUEUED and run.cause is Cause.CATCH_UP for run in state.runs)
+
+
 def in_the_way(state: JobState, job: Job) -> tuple[RefusalReason, Run] | None:
     """Why a job takes no further run into its queue now, by its `overlap`, and the run that is in the way.
 

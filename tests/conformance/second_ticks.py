@@ -139,13 +139,14 @@ def _refused(way: Way, times: list[int]) -> Made:
 def _runs(fold: Fold, times: list[int], now: int, start: Json) -> list[Made]:
     job = fold.definition
     assert job is not None
-    within, most = length(job["catch_up_within"]), limit(job, "catch_up_limit")
+    within = length(job["catch_up_within"])
+    most = max(0, limit(job, "catch_up_limit") - sum(run.cause == "catch_up" for run in fold.queued))
     chosen: list[tuple[int, str]] = []
     if now - times[-1] <= MINUTE:
         chosen = [(times[-1], "schedule")]
-    elif job["catch_up"] != "skip" and now - times[-1] <= within:
+    elif job["catch_up"] != "skip" and now - times[-1] <= within and most:
         chosen = [(times[-1], "catch_up")]
-    if job["catch_up"] == "all":
+    if job["catch_up"] == "all" and (chosen or most):
         room = most - sum(cause == "catch_up" for _, cause in chosen)
         late = [at for at in times[:-1] if now - at <= within]
         chosen = [(at, "catch_up") for at in late[max(len(late) - room, 0) :]] + chosen

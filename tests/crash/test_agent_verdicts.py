@@ -6,6 +6,7 @@ other; it is the real one, forked from here, with a real command. What it leaves
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -92,6 +93,7 @@ class Bench:
 
     def supervised(self, part: str, kill_at: int | None) -> tuple[Execution, bool]:
         """One run to the end of its supervisor, and whether that ended by itself."""
+        self._wait_for_the_slot()
         self.number += 1
         now = CLOCK.now()
         order = Order(
@@ -122,6 +124,15 @@ class Bench:
         code = os.waitstatus_to_exitcode(status)
         assert code in (0, -signal.SIGKILL)
         return Execution("agent", self.number, Arming(order.nonce, now.boot_id, pid, 1)), code == 0
+
+    def _wait_for_the_slot(self) -> None:
+        """A command that dies with its supervisor dies after it. Here the go is in the pipe from the beginning: a
+        supervisor that had to wait for its slot would take it for the word that it was taken back."""
+        fd = os.open(self.folder.slot_lock("agent"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        finally:
+            os.close(fd)
 
     def found(self, execution: Execution) -> Finding:
         examination = look(self.folder, execution, CLOCK.now().boot_id)

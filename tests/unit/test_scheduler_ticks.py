@@ -196,3 +196,25 @@ def test_nor_by_one_that_was_removed_and_added_again() -> None:
     assert _due(sim) == ["2026-03-28T23:00:00", "2026-03-29T00:00:00"]
     assert [run.number for run in sim.runs("job")] == [2, 1]
     sim.check()
+
+
+@pytest.mark.requirement("R-30")
+@pytest.mark.parametrize(("overlap", "catch_up"), [("queue", "once"), ("queue", "all"), ("replace", "once")])
+def test_a_gap_after_a_gap_that_still_waits_makes_no_more_than_may_catch_up(overlap: str, catch_up: str) -> None:
+    """What the journal would refuse is not decided: the scheduler would try it again and again, and do nothing else."""
+    sim = Simulation(start="2026-03-28T22:00:00Z")
+    sim.add_job(
+        "job", schedule="*/5 * * * *", overlap=overlap, catch_up=catch_up, catch_up_limit=2, timeout="1d", enabled=False
+    )
+    sim.script("job", [hang(), succeed()])
+    sim.request("job")
+    sim.advance("2m")
+    sim.add_job("job", schedule="*/5 * * * *", overlap=overlap, catch_up=catch_up, catch_up_limit=2, timeout="1d")
+    for _ in range(4):
+        sim.jump_clock("4h")
+        sim.advance("1s")
+        sim.check()
+    waiting = [run for run in sim.runs("job") if run.cause is Cause.CATCH_UP]
+    assert len(waiting) == 2
+    assert all(run.state is State.QUEUED for run in waiting)
+    assert sim.refusals("job")[-1].last == "2026-03-29T14:00:00Z", "the newest gap was missed whole"
