@@ -17,9 +17,6 @@ from fsm.testing.scribe import Scribe
 class JournalTests:
     """Override `make`."""
 
-    durable = True
-    """Whether what it holds outlives the object: is there when `make` opens the same folder again."""
-
     def make(self, folder: Path) -> Journal:
         """Open the journal in `folder`."""
         raise NotImplementedError

@@ -7,7 +7,8 @@ It needs pytest and hypothesis.
 ...         return MyJournal(folder / "journal")
 
 `make` opens the journal that lives in `folder`, which is an empty one the first time. One that is gone with its object
-says `durable = False`. The reference is `fsm.journal.memory.MemoryJournal`. More: docs/adapters.md.
+keeps `VolatileJournalContract`, which has no test of what stays. The reference is `fsm.journal.memory.MemoryJournal`.
+More: docs/adapters.md.
 """
 
 from __future__ import annotations
@@ -19,8 +20,12 @@ from fsm.testing.journal_pruning import PruningTests
 from fsm.testing.journal_questions import QuestionTests
 from fsm.testing.journal_reopening import ReopeningTests
 
-__all__ = ["JournalContract", "everything", "tell_a_long_story"]
+__all__ = ["JournalContract", "VolatileJournalContract", "everything", "tell_a_long_story"]
 
 
-class JournalContract(AppendTests, QuestionTests, LawTests, PruningTests, ReopeningTests):
+class VolatileJournalContract(AppendTests, QuestionTests, LawTests, PruningTests):
+    """All but what stays, for a journal that is gone with its object."""
+
+
+class JournalContract(VolatileJournalContract, ReopeningTests):
     """The whole suite."""

@@ -16,13 +16,11 @@ from fsm.testing.scribe import Scribe
 
 
 class ReopeningTests(JournalTests):
-    """For journals that outlive their object; `durable = False` says that one does not."""
+    """For journals that outlive their object."""
 
     @pytest.fixture
-    def again(self, journal: Journal, tmp_path: Path) -> Iterator[list[Journal]]:
+    def again(self) -> Iterator[list[Journal]]:
         """Journals that were opened after the first one; they are closed in the end."""
-        if not self.durable:
-            pytest.skip("it says that it is not durable")
         opened: list[Journal] = []
         yield opened
         for one in opened:

@@ -12,7 +12,7 @@ from fsm.errors import IllegalEntry
 from fsm.journal.memory import MemoryJournal
 from fsm.model.job import SCHEDULER_STREAM
 from fsm.ports import Append, Appended, Journal, Pruned
-from fsm.testing.journal_contract import JournalContract
+from fsm.testing.journal_contract import JournalContract, VolatileJournalContract
 
 
 class Broken(MemoryJournal):
@@ -136,11 +136,10 @@ class RebuildsWithoutRuns(Broken):
             stream.forget()
 
 
-class ForNow(JournalContract):
+class ForNow(VolatileJournalContract):
     """A journal of the above."""
 
     made: type[Broken]
-    durable = False
 
     def make(self, folder: Path) -> Journal:
         return self.made(node="here")

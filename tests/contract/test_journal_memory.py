@@ -8,7 +8,7 @@ import pytest
 
 from fsm.journal.memory import MemoryJournal
 from fsm.ports import Journal
-from fsm.testing.journal_contract import JournalContract
+from fsm.testing.journal_contract import VolatileJournalContract
 
 
 @pytest.mark.requirement("R-1")
@@ -16,8 +16,6 @@ from fsm.testing.journal_contract import JournalContract
 @pytest.mark.requirement("R-33")
 @pytest.mark.requirement("R-34")
 @pytest.mark.requirement("R-13")
-class TestMemory(JournalContract):
-    durable = False
-
+class TestMemory(VolatileJournalContract):
     def make(self, folder: Path) -> Journal:
         return MemoryJournal(node="here")
