@@ -46,6 +46,7 @@ def test_everybody_stands_still_past_the_last_deadline(stand: Stand, who_first: 
     served = stand.serve(times_us=(("REAP_MARGIN", 300_000), ("TURN_WITHIN", MINUTE_US)))
     run = stand.requested("job")
     supervisor = stand.supervisor(run.id)
+    until(lambda: log(stand).exists() and log(stand).stat().st_size, "its command has begun")
     stop_and_wait(supervisor)
     stop_and_wait(served.process)
     found = stand.run(run.id)

@@ -502,7 +502,8 @@ def test_every_descriptor_of_every_child(bench: Bench) -> None:
     server = bench.launcher.fork_server_pid
     assert server is not None
     assert kinds(descriptors(server)) == sorted(["/dev/null"] * 3 + ["socket", "anon_inode"])
-    assert kinds(descriptors(armed.arming.pid)) == sorted(
+    waits = {fd: text for fd, text in descriptors(armed.arming.pid).items() if text != bench.folder.poke}  # said again
+    assert kinds(waits) == sorted(
         ["/dev/null"] * 3 + ["anon_inode", "pipe", bench.folder.slot_lock("armed"), file_of(bench, armed)]
     )
     supervisor = descriptors(execution.arming.pid)

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from fsm.supervise.processes import all_pids, is_alive, open_process, stat_of
 
-WITHIN_S = float(os.environ.get("CRONFSM_TEST_WITHIN_S", "60"))
+WITHIN_S = float(os.environ.get("CRONFSM_TEST_WITHIN_S", "120"))
 """What takes longer than this on any machine does not come any more. Where it is not to come, as in the revert check,
 one need not wait that long."""
 
