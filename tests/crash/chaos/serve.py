@@ -11,6 +11,7 @@ from attrs import evolve
 import fsm.client.orders
 import fsm.planning.deadlines
 import fsm.scheduler.core
+import fsm.scheduler.loop
 import fsm.scheduler.watcher
 from chaos import inside_scheduler, rules_scheduler, rules_supervisor
 from chaos.plan import Plan
@@ -74,20 +75,28 @@ def main(plan: Plan) -> int:
 
 
 def _follow_wall(path: str) -> None:
-    """The wall clock of this scheduler is as wrong as the file says, in µs; the boot clock is the machine's."""
+    """The wall clock of this scheduler is as wrong as the file says, in µs, and so is the timer that it sets by it; the
+    boot clock is the machine's."""
+
+    def wrong_by() -> int:
+        try:
+            with open(path) as file:
+                return int(file.read())
+        except FileNotFoundError:
+            return 0
 
     def make(real: Make) -> Make:
         def now(clock: SystemClock) -> Moment:
             moment: Moment = real(clock)
-            try:
-                with open(path) as file:
-                    return evolve(moment, utc=Instant(moment.utc + int(file.read())))
-            except FileNotFoundError:
-                return moment
+            return evolve(moment, utc=Instant(moment.utc + wrong_by()))
 
         return now
 
+    def make_timer(real: Make) -> Make:
+        return lambda timer, utc: real(timer, None if utc is None else Instant(utc - wrong_by()))
+
     replace(SystemClock, "now", make)
+    replace(fsm.scheduler.loop, "set_wall_timer", make_timer)
 
 
 def _say_up(tickets: Tickets) -> None:
